@@ -1,0 +1,52 @@
+"""NASTransfer: which search method, on which proxy set, finds an architecture that works on a large target set.
+
+Names are loaded on first use, so that importing the package is fast and does not import torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Genotype": "space.genotype",
+    "Network": "space.network",
+    "Supernet": "space.supernet",
+    "Manifest": "data.manifest",
+    "Dataset": "data.datasets",
+    "datasets": "data.datasets",
+    "open_dataset": "data.datasets",
+    "ProxySpec": "data.proxies",
+    "proxies": "data.proxies",
+    "build_proxy": "data.proxies",
+    "Protocol": "train.protocol",
+    "protocols": "train.protocol",
+    "AugmentResult": "train.augment",
+    "augment": "train.augment",
+    "Searcher": "search.searcher",
+    "SearchResult": "search.searcher",
+    "searchers": "search.searcher",
+    "search": "search.searcher",
+    "relative_improvement": "stats.improvement",
+    "Study": "study.study",
+    "results": "study.ledger",
+    "published": "study.published",
+    "begin": "study.task",
+    "parameters": "study.task",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; public names are {__all__}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

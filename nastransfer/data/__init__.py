@@ -1,0 +1,1 @@
+"""Which images: data sets, manifests, proxies, batches."""

@@ -1,0 +1,1 @@
+"""What it says: tables and figures from the results frame."""

@@ -1,0 +1,1 @@
+"""How an architecture is chosen: the search methods and the baseline."""

@@ -1,0 +1,1 @@
+"""Which architectures: genotypes, their cost, networks, shared weights."""

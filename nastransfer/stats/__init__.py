@@ -1,0 +1,1 @@
+"""How sure: pure functions of arrays."""

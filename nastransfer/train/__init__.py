@@ -1,0 +1,1 @@
+"""How weights are learnt and judged: protocols, the loop, augmentation."""
