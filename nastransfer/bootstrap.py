@@ -111,7 +111,7 @@ def pip(venv: Path, *arguments: str) -> None:
             "pip could not install; its own words are above. What it mostly is:\n"
             "  - no network, or a package registry that this machine may not reach: see `pip config list`;\n"
             "    PIP_INDEX_URL names a mirror\n"
-            f"  - a Python ({sys.version.split()[0]}) for which a pinned version has no build: PYTHON=python3.12\n"
+            f"  - a Python ({sys.version.split()[0]}) too new for a pinned version: PYTHON=python3.12\n"
             f"    takes another, VENV_FLAGS={SHARED} a torch that is there\n"
             f"  - a full disk ({free:.1f} GiB free)\n"
             "Then give the same command again: what was fetched is kept."

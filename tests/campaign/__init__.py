@@ -1,0 +1,1 @@
+"""The campaign: everything marked slow, and what it found, committed."""
