@@ -1,0 +1,5 @@
+"""`python -m nastransfer ...`."""
+
+from nastransfer.cli import main
+
+main()

@@ -1,0 +1,128 @@
+"""The command line: run a study, see where it stands, read what came out. Each command is a few calls of the library."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from nastransfer.report.figures import accuracy_by_method, standalone_html, transfer_versus_direct
+from nastransfer.report.tables import ri_table, ri_text
+from nastransfer.study.ledger import Ledger, StudyRecords
+from nastransfer.study.study import Study
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+Runs = Annotated[Path, typer.Option(help="Folder of all studies.")]
+StudyName = Annotated[str, typer.Argument(help="A shipped study, or a study file (*.yaml).")]
+RecordsOf = Annotated[str, typer.Argument(help="Name of a study below the runs folder.")]
+FIGURES = {"accuracy-by-method": accuracy_by_method, "transfer-versus-direct": transfer_versus_direct}
+
+
+@app.command()
+def study(
+    name: StudyName,
+    runs: Runs = Path("runs"),
+    slots: Annotated[int | None, typer.Option(help="Tasks side by side; default: one a core, at most 8.")] = None,
+    install_seconds: Annotated[float | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Run a study, or what is left of it, and print its relative improvement (RI) over random sampling."""
+    asked = Study.load(name)
+    tasks = asked.plan()
+    kinds = {kind: sum(task.kind == kind for task in tasks) for kind in ("proxy", "search", "augment")}
+    print(f"{asked.name}: {asked.spec.description.strip()}")
+    print("plan: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()) + f" tasks; records in {runs / asked.name}")
+    started = time.perf_counter()
+    records = asked.run(runs, slots)
+    wall = time.perf_counter() - started
+    _conclude(records)
+    _time_budget(records.results(), wall, install_seconds)
+
+
+@app.command()
+def status(name: RecordsOf, runs: Runs = Path("runs")) -> None:
+    """Say how many tasks are pending, running, done and failed, and why."""
+    now = _existing(runs, name).status()
+    for kind, states in now.counts.items():
+        print(f"{kind:8}" + "  ".join(f"{state} {count}" for state, count in states.items()))
+    for task in now.running:
+        print(f"running  {task['slug']}  {task.get('step', 0)}/{task.get('steps', '?')}")
+    for task in now.failed:
+        print(f"failed   {task['slug']}  {task['error']}  ({task['run']})")
+    for path, reason in now.unreadable:
+        print(f"unreadable  {path}  {reason}")
+
+
+@app.command()
+def report(name: RecordsOf, runs: Runs = Path("runs")) -> None:
+    """Print the RI table of what is finished and write the figures as standalone HTML files."""
+    _conclude(_existing(runs, name))
+
+
+@app.command()
+def results(name: RecordsOf, runs: Runs = Path("runs"), output: Annotated[Path | None, typer.Option()] = None) -> None:
+    """Print all results as CSV (columns: nastransfer.study.frame), or write them to a .csv or .parquet file."""
+    frame = _existing(runs, name).results()
+    if output is None:
+        sys.stdout.write(frame.write_csv())
+    elif output.suffix == ".parquet":
+        frame.write_parquet(output)
+    elif output.suffix == ".csv":
+        frame.write_csv(output)
+    else:
+        raise ValueError(f"--output {str(output)!r}: the file must end in .csv or .parquet")
+
+
+@app.command()
+def datasets() -> None:
+    """List the data sets: which are present, where they were looked for, how to get what is missing."""
+    from nastransfer.data.datasets import datasets as catalogue
+
+    with pl.Config(tbl_rows=-1, fmt_str_lengths=200, tbl_width_chars=160, tbl_hide_dataframe_shape=True):
+        print(catalogue())
+
+
+def _existing(runs: Path, name: str) -> StudyRecords:
+    ledger = Ledger(runs)
+    if name not in ledger.studies():
+        raise ValueError(f"no study {name!r} in {runs}; studies there: {ledger.studies() or 'none'}")
+    return ledger.study(name)
+
+
+def _conclude(records: StudyRecords) -> None:
+    frame = records.results()
+    print()
+    print(ri_text(ri_table(frame)))
+    print()
+    for title, draw in FIGURES.items():
+        path = records.write_report(f"{title}.html", standalone_html(draw(frame)))
+        print(f"figure     {path}")
+    print("dashboard  make dashboard")
+
+
+def _time_budget(frame: pl.DataFrame, wall: float, install: float | None) -> None:
+    """Where the time went: work as recorded by the runs, the rest of the wall time is what starting them cost."""
+    own = frame.filter(pl.col("origin") == "own")
+    work = {kind: own.filter(pl.col("kind") == kind)["seconds"].sum() for kind in ("search", "augment")}
+    shown = [("install", install), ("search", work["search"]), ("augment", work["augment"])]
+    print("\ntime, s    " + "  ".join(f"{name} {seconds:.0f}" for name, seconds in shown if seconds is not None))
+    print(f"           wall time of this call {wall:.0f} (search and augment are summed over tasks that run side by side)")
+
+
+def main() -> None:
+    """Entry point: what a user got wrong is one line on stderr and exit status 2; a failed study is status 1."""
+    try:
+        app()
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except RuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on from here", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,298 @@
+"""The only owner of paths under runs/: attempts, their records, the state of a study, and all results as one frame.
+
+runs/<study>/plan.jsonl                                    the tasks, as planned
+runs/<study>/<kind>/<slug>-<task id>/<attempt>/task.json   what is asked, by which process, on what machine
+                                               events.jsonl, log.txt, notebook.ipynb, *.parquet
+                                               failure.json  why it ended without a result
+                                               result.json   appears last, by rename: present means done
+Everything but the plan is derived from the attempts, so two people's folders of one study merge by copying.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psutil
+
+from nastransfer.study.frame import results_frame
+from nastransfer.study.plan import KINDS, Task
+from nastransfer.study.published import published as published_rows
+from nastransfer.study.records import CorruptRecord, append_line, read_lines, read_record, write_atomic, write_record
+from nastransfer.study.spec import NAME
+
+STATES = ("pending", "running", "done", "failed")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at a task: a folder of its own. Only this class knows the names of the files in it."""
+
+    folder: Path
+
+    @property
+    def notebook(self) -> Path:
+        return self.folder / "notebook.ipynb"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.parquet"
+
+    def start(self, task: Task, machine: dict[str, Any]) -> None:
+        """Record what is asked and which process answers for it; clears what an interrupted try left behind."""
+        for stale in ("events.jsonl", "failure.json"):
+            (self.folder / stale).unlink(missing_ok=True)
+        process = psutil.Process()
+        owner = {"host": socket.gethostname(), "pid": process.pid, "process_started": process.create_time()}
+        values = {"task": task.to_json(), "owner": owner, "machine": machine, "started_at": time.time()}
+        write_record(self.folder / "task.json", values)
+
+    def event(self, values: dict[str, Any]) -> None:
+        append_line(self.folder / "events.jsonl", {"at": round(time.time(), 3), **values})
+
+    def events(self) -> list[dict[str, Any]]:
+        return read_lines(self.folder / "events.jsonl")
+
+    def write_frame(self, name: str, frame: pl.DataFrame) -> None:
+        """Write a table of the run (`history`, `classes`)."""
+        aside = self.folder / f".{name}.aside"
+        frame.write_parquet(aside)
+        aside.replace(self.folder / f"{name}.parquet")
+
+    def read_frame(self, name: str) -> pl.DataFrame | None:
+        path = self.folder / f"{name}.parquet"
+        return pl.read_parquet(path) if path.exists() else None
+
+    def publish(self, values: dict[str, Any]) -> None:
+        """The result, last of all. From now on the task is done."""
+        (self.folder / "failure.json").unlink(missing_ok=True)
+        write_record(self.folder / "result.json", {**values, "finished_at": time.time()})
+
+    def fail(self, error: str, trace: str) -> None:
+        """Record why the attempt ended without a result."""
+        write_record(self.folder / "failure.json", {"error": error[:2000], "trace": trace[-6000:], "at": time.time()})
+
+    def asked(self) -> dict[str, Any] | None:
+        """What `start` recorded, or None before it."""
+        path = self.folder / "task.json"
+        return read_record(path) if path.exists() else None
+
+    def result(self) -> dict[str, Any] | None:
+        path = self.folder / "result.json"
+        return read_record(path) if path.exists() else None
+
+    def failure(self) -> dict[str, Any] | None:
+        path = self.folder / "failure.json"
+        return read_record(path) if path.exists() else None
+
+    def alive(self) -> bool:
+        """Whether the process that answers for it still runs on this machine; elsewhere: an event within 2 minutes."""
+        asked = self.asked()
+        if asked is None:
+            return False
+        owner = asked["owner"]
+        if owner["host"] != socket.gethostname():
+            files = [path for name in ("events.jsonl", "task.json") if (path := self.folder / name).exists()]
+            return any(time.time() - path.stat().st_mtime < 120 for path in files)
+        try:
+            return abs(psutil.Process(owner["pid"]).create_time() - owner["process_started"]) < 1.0
+        except psutil.NoSuchProcess:
+            return False
+
+    def state(self) -> str:
+        if self.result() is not None:
+            return "done"
+        if self.failure() is not None:
+            return "failed"
+        return "running" if self.alive() else "pending"
+
+
+@dataclass
+class StudyStatus:
+    """Where a study stands. `counts` is kind -> state -> tasks; `unreadable` lists (path, reason)."""
+
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    running: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+    def total(self, state: str) -> int:
+        return sum(kind[state] for kind in self.counts.values())
+
+    @property
+    def tasks(self) -> int:
+        return sum(self.total(state) for state in STATES)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to run: every task is done."""
+        return self.tasks > 0 and self.total("done") == self.tasks
+
+
+class Ledger:
+    """All studies under one folder."""
+
+    def __init__(self, root: str | Path = "runs") -> None:
+        self.root = Path(root)
+
+    def studies(self) -> list[str]:
+        """Names of the studies that have records, sorted."""
+        if not self.root.is_dir():
+            return []
+        return sorted(entry.name for entry in self.root.iterdir() if entry.is_dir() and _is_study(entry))
+
+    def study(self, name: str) -> StudyRecords:
+        """The records of one study; a name that could leave the root raises `ValueError`."""
+        if not NAME.fullmatch(name):
+            raise ValueError(f"study name {name!r} must match {NAME.pattern}")
+        return StudyRecords(self.root / name)
+
+
+class StudyRecords:
+    """The records of one study. Reading never writes, so a dashboard may look while a runner works."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = folder.name
+
+    def write_plan(self, tasks: list[Task]) -> None:
+        """Write the plan; tasks of an earlier plan that are no longer asked for keep their records."""
+        lines = "".join(json.dumps(task.to_json(), separators=(",", ":")) + "\n" for task in tasks)
+        path = self.folder / "plan.jsonl"
+        if not path.exists() or path.read_text(encoding="utf-8") != lines:
+            write_atomic(path, lines.encode())
+
+    def plan(self) -> list[Task]:
+        path = self.folder / "plan.jsonl"
+        if not path.exists():
+            return []
+        try:
+            return [Task.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorruptRecord(f"{path}: not a plan ({error}); run the study again to write it anew") from None
+
+    def task_folder(self, task: Task) -> Path:
+        return self.folder / task.kind / f"{task.slug}-{task.id}"
+
+    def attempts(self, task_id: str | None = None) -> Iterator[Attempt]:
+        """Attempts on disk, oldest name first; of one task where its id is given."""
+        for kind in KINDS:
+            pattern = f"*-{task_id}" if task_id else "*"
+            for folder in sorted((self.folder / kind).glob(f"{pattern}/*")):
+                if folder.is_dir() and not folder.name.startswith("."):
+                    yield Attempt(folder)
+
+    def open_attempt(self, task: Task) -> Attempt:
+        """The attempt to work in: an interrupted one in its place, else a new folder."""
+        for attempt in self.attempts(task.id):
+            try:
+                if attempt.state() == "pending":
+                    return attempt
+            except CorruptRecord:
+                continue
+        stamp = f"{socket.gethostname()}-{time.time_ns()}"
+        folder = self.task_folder(task) / hashlib.blake2b(stamp.encode(), digest_size=4).hexdigest()
+        folder.mkdir(parents=True)
+        return Attempt(folder)
+
+    def finished(self, task_id: str) -> Attempt | None:
+        """The first finished attempt of a task; one whose record cannot be read does not count."""
+        found = [(result["finished_at"], attempt) for attempt, result in self._results(task_id)]
+        return min(found, key=lambda pair: pair[0])[1] if found else None
+
+    def finished_with_key(self, result_key: str) -> Attempt | None:
+        """A finished attempt of any task whose numbers depend on the very same things."""
+        own = (pair for pair in self._results() if pair[1]["result_key"] == result_key and not pair[1]["linked_to"])
+        found = next(own, None)
+        return found[0] if found else None
+
+    def lock_path(self, key: str) -> Path:
+        """A file to lock while the work named by a task id or result key is done."""
+        folder = self.folder / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / key
+
+    def write_report(self, name: str, text: str) -> Path:
+        """Write a derived file (a figure, a table) of the study and return its path."""
+        path = self.folder / "report" / name
+        write_atomic(path, text.encode())
+        return path
+
+    def _results(self, task_id: str | None = None) -> Iterator[tuple[Attempt, dict[str, Any]]]:
+        for attempt in self.attempts(task_id):
+            try:
+                result = attempt.result()
+            except CorruptRecord:
+                continue
+            if result is not None:
+                yield attempt, result
+
+    def status(self) -> StudyStatus:
+        """Where the study stands, task by task of its plan, and what could not be read."""
+        status = StudyStatus()
+        try:
+            tasks = self.plan()
+        except CorruptRecord as error:
+            status.unreadable.append((f"{self.name}/plan.jsonl", str(error)))
+            tasks = []
+        found: dict[str, dict[str, Attempt]] = {}
+        for attempt in self.attempts():
+            try:
+                state = attempt.state()
+            except CorruptRecord as error:
+                status.unreadable.append((self.run_name(attempt), str(error)))
+                continue
+            found.setdefault(attempt.folder.parent.name.rpartition("-")[2], {})[state] = attempt
+        for task in tasks:
+            attempts = found.get(task.id, {})
+            state = next((state for state in ("done", "running", "failed") if state in attempts), "pending")
+            status.counts.setdefault(task.kind, dict.fromkeys(STATES, 0))[state] += 1
+            about = {"id": task.id, "kind": task.kind, "slug": task.slug}
+            if state == "running":
+                latest = attempts[state].events()[-1:]
+                status.running.append({**about, **(latest[0] if latest else {})})
+            if state == "failed":
+                failure = attempts[state].failure() or {}
+                status.failed.append({**about, "run": self.run_name(attempts[state]), "error": failure.get("error")})
+        return status
+
+    def run_name(self, attempt: Attempt) -> str:
+        return attempt.folder.relative_to(self.folder.parent).as_posix()
+
+    def results(self) -> pl.DataFrame:
+        """The study's own rows of the results frame (`nastransfer.study.frame`), finished runs only."""
+        rows: list[dict[str, Any]] = []
+        seen: set[str] = set()
+        for attempt, result in sorted(self._results(), key=lambda pair: pair[1]["finished_at"]):
+            origin = "repeat" if result["task_id"] in seen else "linked" if result["linked_to"] else "own"
+            seen.add(result["task_id"])
+            row = result["labels"] | result["numbers"]
+            rows.append({**row, "run": self.run_name(attempt), "study": self.name, "origin": origin})
+        return results_frame(rows)
+
+
+def results(study: str | Path, *, published: bool = True) -> pl.DataFrame:
+    """All results of a study's folder as one frame, and (rows with `origin == "published"`) what papers printed.
+
+    `study` is a folder such as `runs/quickstart`; `ValueError` if there is none. Columns: `nastransfer.study.frame`.
+    """
+    folder = Path(study)
+    if not folder.is_dir():
+        raise ValueError(f"there is no study folder {str(folder)!r}; studies here: {Ledger(folder.parent).studies()}")
+    own = Ledger(folder.parent).study(folder.name).results()
+    return pl.concat([own, published_rows()]) if published else own
+
+
+def _is_study(folder: Path) -> bool:
+    return (folder / "plan.jsonl").exists() or any((folder / kind).is_dir() for kind in KINDS)

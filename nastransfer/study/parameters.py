@@ -1,0 +1,109 @@
+"""What a task notebook may be given: one strict model a kind, and the task each one stands for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from nastransfer.study.plan import KINDS, Task, augment_task, proxy_task, search_task
+from nastransfer.study.settings import Strict, choose, validate
+from nastransfer.study.spec import Seed, Source
+
+
+class Place(Strict):
+    """Where the record goes."""
+
+    study: str = Field(default="by-hand", description="study that the run belongs to")
+    runs: str = Field(default="runs", description="folder of all studies; relative to the working folder")
+
+
+class ProxyParameters(Place):
+    """Parameters of notebooks/proxy.ipynb."""
+
+    source: Source = Field(description="data set and how it is cut down")
+
+    def task(self) -> Task:
+        return proxy_task(self.source)
+
+
+class SearchParameters(Place):
+    """Parameters of notebooks/search.ipynb."""
+
+    method: str = Field(description="search method: see nt.searchers()")
+    source: Source = Field(description="data set, or a mapping with dataset, options, proxy, seed")
+    seed: Seed = Field(default=2, description="seed of the search")
+    preset: str = Field(default="tiny", description="named settings of the method")
+    settings: dict[str, Any] = Field(default={}, description="settings other than the preset's")
+
+    def task(self) -> Task:
+        return search_task(self.method, self.source, self.seed, self.preset, self.settings)
+
+
+class AugmentParameters(Place):
+    """Parameters of notebooks/augment.ipynb."""
+
+    target: Source = Field(description="data set to train and test on")
+    genotype: str = Field(default="", description="the architecture as Genotype(...) text; or give `search`")
+    search: str = Field(default="", description="id of the finished search task whose genotype is trained")
+    method: str = Field(default="", description="label of a given genotype; random for the baseline")
+    draw: int | None = Field(default=None, description="number of a given genotype within its label")
+    seed: Seed = Field(default=2, description="seed of the training")
+    protocol: str = Field(default="tiny", description="named settings of the training")
+    settings: dict[str, Any] = Field(default={}, description="settings other than the protocol's")
+
+    def task(self) -> Task:
+        given = {"genotype": self.genotype, "method": self.method, "draw": self.draw}
+        return augment_task(
+            self.target, self.seed, self.protocol, self.settings, search_id=self.search, **given
+        )
+
+
+Parameters = ProxyParameters | SearchParameters | AugmentParameters
+MODELS: dict[str, type[Parameters]] = {
+    "proxy": ProxyParameters,
+    "search": SearchParameters,
+    "augment": AugmentParameters,
+}
+Kind = Literal["proxy", "search", "augment"]
+
+
+def check(kind: str, values: Mapping[str, Any]) -> Parameters:
+    """`values` as the parameters of a kind's notebook; one `ValueError` names every wrong key, value and rule."""
+    model = MODELS[choose("kind of task", kind, KINDS)]
+    return validate(model, dict(values), f"parameters of notebooks/{kind}.ipynb")
+
+
+def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters a notebook was given, from its `globals()`: all it assigned up to the cell that begins the task.
+
+    papermill only warns of a name it does not know and assigns it all the same; collecting every name lets
+    `nt.begin` refuse a mistyped one. Names that start with an underscore, and what is not plain data, are left out.
+    """
+    cells = namespace.get("In")
+    names = _assigned(cells) if isinstance(cells, list) else {name for name in namespace if not name.startswith("_")}
+    return {name: namespace[name] for name in sorted(names) if name in namespace and _plain(namespace[name])}
+
+
+def _assigned(cells: list[str]) -> set[str]:
+    """Names assigned at the top level of the executed cells, up to the first one that calls `begin`."""
+    names: set[str] = set()
+    for cell in cells:
+        try:
+            tree = ast.parse(cell)
+        except SyntaxError:  # an IPython magic: assigns no parameter
+            continue
+        for statement in tree.body:
+            targets = statement.targets if isinstance(statement, ast.Assign) else []
+            if isinstance(statement, ast.AnnAssign):
+                targets = [statement.target]
+            names.update(target.id for target in targets if isinstance(target, ast.Name))
+        if "begin(" in cell:
+            break
+    return {name for name in names if not name.startswith("_")}
+
+
+def _plain(value: Any) -> bool:
+    return value is None or isinstance(value, (str, int, float, bool, list, dict))

@@ -1,0 +1,186 @@
+"""From a study file to tasks: proxy -> search -> augment, each with an id that is known before anything runs.
+
+A task's id hashes all that it is asked to do: kind, resolved settings, seeds and the ids of its parents. A notebook that
+is given the same parameters by hand computes the same id, so by-hand runs, the runner and a cluster share their work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from nastransfer.data.streams import derive_seed
+from nastransfer.search.searcher import make_searcher
+from nastransfer.space.genotype import Genotype
+from nastransfer.study.spec import Source, StudySpec
+from nastransfer.train.protocol import protocol
+
+# Raised when a task's meaning changes though its settings do not, so that old records are not taken for new ones.
+TASK_VERSION = 1
+KINDS = ("proxy", "search", "augment")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One unit of work: what a task notebook is asked to do.
+
+    `parameters` are the notebook's; `parents` the ids of tasks that must have finished; `feeds` what the result is for.
+    """
+
+    id: str
+    kind: str
+    slug: str
+    parameters: dict[str, Any]
+    parents: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Task:
+        lists = {name: tuple(values[name]) for name in ("parents", "feeds")}
+        return cls(values["id"], values["kind"], values["slug"], values["parameters"], **lists)
+
+
+def digest(values: Any) -> str:
+    """12 hex digits of the canonical JSON of plain values."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def proxy_task(source: Source, feeds: tuple[str, ...] = ("search",)) -> Task:
+    """Build the proxy of a source and record its manifest and description."""
+    asked = source.model_dump(mode="json")
+    identity = {"kind": "proxy", "version": TASK_VERSION, "source": asked}
+    return Task(digest(identity), "proxy", _slug(source.label, source.seed), {"source": asked}, feeds=feeds)
+
+
+def search_task(
+    method: str, source: Source, seed: int, preset: str, settings: dict[str, Any], feeds: tuple[str, ...] = ()
+) -> Task:
+    """Search with `method` on a source, whose proxy (if it has one) is a task before this one."""
+    searcher = make_searcher(method, preset, **settings)
+    parents = (proxy_task(source).id,) if source.proxy is not None else ()
+    asked = source.model_dump(mode="json")
+    resolved = searcher.model_dump(mode="json")
+    identity = {
+        "kind": "search",
+        "version": TASK_VERSION,
+        "method": method,
+        "preset": preset,
+        "settings": resolved,
+        "source": asked,
+        "seed": seed,
+        "parents": parents,
+    }
+    parameters = {"method": method, "source": asked, "seed": seed, "preset": preset, "settings": settings}
+    return Task(digest(identity), "search", _slug(method, source.label, seed), parameters, parents, feeds)
+
+
+def augment_task(
+    target: Source,
+    seed: int,
+    protocol_name: str,
+    settings: dict[str, Any],
+    *,
+    search: Task | None = None,
+    search_id: str = "",
+    genotype: str = "",
+    method: str = "",
+    draw: int | None = None,
+    feeds: tuple[str, ...] = (),
+) -> Task:
+    """Train a genotype from scratch on a target: one that a search finds (`search` or its id), or a given one.
+
+    `method` labels a given genotype (`random` for the baseline) and `draw` numbers it.
+    """
+    parent = search.id if search is not None else search_id
+    if bool(parent) == bool(genotype):
+        raise ValueError("augment needs exactly one of 'search' (the id of a search task) and 'genotype' (its text)")
+    if parent and (method or draw is not None):
+        raise ValueError("'method' and 'draw' describe a given genotype; a search's record says its own")
+    canonical = str(Genotype.parse(genotype)) if genotype else ""
+    resolved = protocol(protocol_name, **settings).model_dump(mode="json")
+    asked = target.model_dump(mode="json")
+    identity = {
+        "kind": "augment",
+        "version": TASK_VERSION,
+        "target": asked,
+        "seed": seed,
+        "protocol": resolved,
+        "genotype": canonical,
+        "method": method,
+        "draw": draw,
+        "parents": [parent] if parent else [],
+    }
+    parameters = {
+        "search": parent,
+        "genotype": canonical,
+        "method": method,
+        "draw": draw,
+        "target": asked,
+        "seed": seed,
+        "protocol": protocol_name,
+        "settings": settings,
+    }
+    origin = search.slug if search is not None else parent or f"{method or 'given'}-{draw}"
+    slug = _slug(origin, "to", target.label, seed)
+    return Task(digest(identity), "augment", slug, parameters, (parent,) if parent else (), feeds)
+
+
+def plan_study(spec: StudySpec) -> list[Task]:
+    """All tasks of a study, parents first, shared work once; random genotypes are drawn here (`methods.md` 6.1)."""
+    tasks: dict[str, Task] = {}
+    for task in (*_searches(spec), *_augmentations(spec)):
+        tasks.setdefault(task.id, task)
+    return list(tasks.values())
+
+
+def random_genotypes(seed: int, count: int) -> list[Genotype]:
+    """The study's random baseline: `count` independent uniform draws, each from a stream of its own."""
+    return [Genotype.random(np.random.default_rng(derive_seed(seed, "baseline", draw))) for draw in range(count)]
+
+
+def _searches(spec: StudySpec) -> list[Task]:
+    proxies = [proxy_task(source) for source in spec.sources if source.proxy is not None]
+    return [*proxies, *(task for task, _ in _search_grid(spec))]
+
+
+def _search_grid(spec: StudySpec) -> list[tuple[Task, Source]]:
+    return [
+        (search_task(method, source, seed, spec.preset, spec.settings.get(method, {}), ("search",)), source)
+        for seed in spec.search_seeds
+        for source in spec.sources
+        for method in spec.methods
+    ]
+
+
+def _augmentations(spec: StudySpec) -> list[Task]:
+    """The baseline first: without it no relative improvement can be read while the study still runs."""
+    shared = (spec.protocol, spec.protocol_settings)
+    cells = [(target, seed) for target in spec.targets for seed in spec.augment_seeds]
+    baseline = [
+        augment_task(target, seed, *shared, genotype=str(genotype), method="random", draw=draw, feeds=("random",))
+        for draw, genotype in enumerate(random_genotypes(spec.random.seed, spec.random.genotypes))
+        for target, seed in cells
+    ]
+    found = [
+        augment_task(target, seed, *shared, search=search, feeds=(_feeds(source, target),))
+        for search, source in _search_grid(spec)
+        for target, seed in cells
+    ]
+    return [*baseline, *found]
+
+
+def _feeds(source: Source, target: Source) -> str:
+    return "direct" if source.dataset == target.dataset else "transfer"
+
+
+def _slug(*parts: object) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", "-".join(str(part) for part in parts).lower()).strip("-")[:80]

@@ -1,0 +1,80 @@
+"""How records lie on disk: written aside, synced and renamed; every record and every event line checks itself.
+
+A reader therefore sees a record whole or not at all, and a flipped bit or a hand edit is noticed, not believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+class CorruptRecord(ValueError):
+    """A record on disk that is not what was written; the message names the file and what is wrong."""
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, whole or not at all, also over a crash of the machine."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_record(path: Path, values: Mapping[str, Any]) -> None:
+    """Publish plain values as a self-checking JSON file."""
+    write_atomic(path, json.dumps({**values, "checksum": _checksum(values)}, indent=1).encode() + b"\n")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a self-checking JSON file; `CorruptRecord` if it is not exactly what was written."""
+    try:
+        values = json.loads(path.read_bytes())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CorruptRecord(f"{path}: not JSON: {error}") from None
+    if not isinstance(values, dict) or "checksum" not in values:
+        raise CorruptRecord(f"{path}: not a record: it has no checksum")
+    stated = values.pop("checksum")
+    if stated != _checksum(values):
+        raise CorruptRecord(f"{path}: its checksum does not fit its content: changed after it was written")
+    return values
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def append_line(path: Path, values: Mapping[str, Any]) -> None:
+    """Append one event; the line starts with the CRC-32 of its JSON, in 8 hex digits."""
+    text = json.dumps(values, separators=(",", ":")).encode()
+    with path.open("ab") as file:
+        file.write(b"%08x %s\n" % (zlib.crc32(text), text))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The events of a file in order. Lines that fail their check (a torn last line is normal) are left out."""
+    if not path.exists():
+        return []
+    events = []
+    for line in path.read_bytes().splitlines():
+        stated, _, text = line.partition(b" ")
+        if stated == b"%08x" % zlib.crc32(text):
+            events.append(json.loads(text))
+    return events

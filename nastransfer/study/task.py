@@ -1,0 +1,156 @@
+"""begin / step / finish: what a task notebook calls. It works under the runner, under plain papermill and by hand."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from tqdm.auto import tqdm
+
+from nastransfer.study.ledger import Attempt, Ledger, StudyRecords
+from nastransfer.study.machine import machine
+from nastransfer.study.parameters import check, parameters
+from nastransfer.study.plan import Task
+from nastransfer.study.processes import end_with_parent, lock
+from nastransfer.study.work import Outcome, Work, prepare
+
+__all__ = ["RunningTask", "begin", "parameters"]
+
+# Set by the runner, which opened the attempt, holds its lock and shows progress itself.
+ATTEMPT_VARIABLE = "NASTRANSFER_ATTEMPT"
+
+
+class RunningTask:
+    """A task in progress: iterate over its steps, `show` each, then `finish`.
+
+    Attributes: `task` (what is asked), `result` (labels and numbers, once finished), `history` and `classes` (frames).
+    """
+
+    def __init__(self, task: Task, records: StudyRecords, attempt: Attempt, work: Work | None) -> None:
+        self.task = task
+        self._records = records
+        self.attempt = attempt
+        self._work = work
+        self._outcome: Outcome | None = None
+        self._last_event = 0.0
+        self._bar: Any = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the result is on disk."""
+        return self.attempt.result() is not None
+
+    def __iter__(self) -> Iterator[Any]:
+        """The steps of the work, as they are done; none where the task was finished before."""
+        if self._work is None:
+            print(f"{self.task.kind} {self.task.slug} was finished before: showing its record {self.attempt.folder}")
+            return
+        key = self._records.lock_path(f"key-{self._work.result_key}")
+        with lock(key, waiting_for="a task that computes the same numbers"):
+            twin = self._records.finished_with_key(self._work.result_key)
+            if twin is not None:
+                self._outcome = _linked(twin)
+                return
+            started = time.perf_counter()
+            try:
+                self._outcome = yield from self._work.steps
+            except Exception as error:
+                self.attempt.fail(f"{type(error).__name__}: {error}", traceback.format_exc())
+                raise
+            self._outcome.numbers["seconds"] = round(time.perf_counter() - started, 3)
+            self._publish()
+
+    def show(self, step: Any) -> None:
+        """Tell the world about a step: an event at most once a second, and a progress bar when run by hand."""
+        event = step.to_event()
+        if event["step"] == event["steps"] or time.monotonic() - self._last_event >= 1.0:
+            self._last_event = time.monotonic()
+            self.attempt.event(event)
+        if ATTEMPT_VARIABLE in os.environ:
+            return
+        if self._bar is None:
+            self._bar = tqdm(total=event["steps"], desc=self.task.slug)
+        self._bar.update(event["step"] - self._bar.n)
+        self._bar.set_postfix({name: value for name, value in event.items() if name not in ("step", "steps")})
+
+    def finish(self) -> dict[str, Any]:
+        """The result as recorded: labels and numbers in one mapping. `RuntimeError` if the steps were not run to the end."""
+        if self._bar is not None:
+            self._bar.close()
+        if self._outcome is not None and not self.done:
+            self._publish()
+        result = self.attempt.result()
+        if result is None:
+            raise RuntimeError("finish() before the last step: iterate over the whole task first")
+        return {**result["labels"], **result["numbers"]}
+
+    @property
+    def history(self) -> pl.DataFrame | None:
+        """One row a step of the work."""
+        return self.attempt.read_frame("history")
+
+    @property
+    def classes(self) -> pl.DataFrame | None:
+        """One row a class: images and correct answers (augment), or images a part (proxy)."""
+        return self.attempt.read_frame("classes")
+
+    def _publish(self) -> None:
+        outcome, work = self._outcome, self._work
+        assert outcome is not None and work is not None
+        for name, rows in (("history", outcome.history), ("classes", outcome.classes)):
+            if rows is not None:
+                self.attempt.write_frame(name, rows)
+        if outcome.manifest is not None:
+            outcome.manifest.save(self.attempt.manifest)
+        labels = {"kind": self.task.kind, "feeds": ",".join(self.task.feeds) or None, **work.labels}
+        self.attempt.publish(
+            {
+                "task_id": self.task.id,
+                "result_key": work.result_key,
+                "linked_to": outcome.linked_to,
+                "labels": labels,
+                "numbers": outcome.numbers,
+            }
+        )
+
+
+def begin(kind: str, values: Mapping[str, Any]) -> RunningTask:
+    """Check a task notebook's parameters, find or open its attempt, and get the work ready.
+
+    `kind` is proxy, search or augment; `values` come from `nt.parameters(globals())`. Unknown or mistyped parameters
+    raise one `ValueError` before anything is computed. A task that was finished before is not computed again.
+    """
+    given = check(kind, values)
+    records = Ledger(given.runs).study(given.study)
+    task = next((task for task in records.plan() if task.id == given.task().id), given.task())
+    before = records.finished(task.id)
+    if before is not None:
+        return RunningTask(task, records, before, None)
+    folder = os.environ.get(ATTEMPT_VARIABLE)
+    if folder:
+        end_with_parent()
+    attempt = Attempt(Path(folder)) if folder else records.open_attempt(task)
+    attempt.start(task, machine())
+    try:
+        work = prepare(kind, given, records)
+    except Exception as error:
+        attempt.fail(f"{type(error).__name__}: {error}", traceback.format_exc())
+        raise
+    return RunningTask(task, records, attempt, work)
+
+
+def _linked(twin: Attempt) -> Outcome:
+    result = twin.result()
+    assert result is not None
+    return Outcome(
+        numbers=result["numbers"],
+        history=twin.read_frame("history"),
+        classes=twin.read_frame("classes"),
+        linked_to=result["task_id"],
+    )
+

@@ -1,0 +1,185 @@
+"""The work behind each kind of task: from checked parameters to steps, labels and the key its numbers depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from nastransfer.data.datasets import Dataset, open_dataset
+from nastransfer.data.manifest import Manifest
+from nastransfer.data.proxies import build_proxy
+from nastransfer.search.searcher import make_searcher, search_steps
+from nastransfer.space.genotype import Genotype
+from nastransfer.study.ledger import StudyRecords
+from nastransfer.study.machine import machine
+from nastransfer.study.parameters import AugmentParameters, Parameters, ProxyParameters, SearchParameters
+from nastransfer.study.plan import TASK_VERSION, digest, proxy_task
+from nastransfer.study.spec import Source
+from nastransfer.train.protocol import protocol
+
+# What an augmentation takes over from the record of the search that found its genotype.
+ORIGIN = ("method", "preset", "source", "selection", "proxy_images", "proxy_classes", "search_seed")
+
+
+@dataclass
+class Outcome:
+    """What a task leaves: numbers (columns of the results frame) and tables."""
+
+    numbers: dict[str, Any]
+    history: pl.DataFrame | None = None
+    classes: pl.DataFrame | None = None
+    manifest: Manifest | None = None
+    linked_to: str | None = None
+
+
+Steps = Generator[Any, None, Outcome]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Ready to run: `labels` say what the run is (columns of the results frame), `result_key` hashes what its numbers
+    depend on: digests of genotype, manifest and settings, and the seed; never the device, threads or versions."""
+
+    steps: Steps
+    labels: dict[str, Any]
+    result_key: str
+
+
+@dataclass(frozen=True)
+class ProxyStep:
+    """A proxy is built in one step: `images` and `classes` are what it holds."""
+
+    images: int
+    classes: int
+
+    def to_event(self) -> dict[str, Any]:
+        return {"step": 1, "steps": 1, "images": self.images, "classes": self.classes}
+
+
+def prepare(kind: str, given: Parameters, records: StudyRecords) -> Work:
+    """Open what a task needs and refuse what cannot work, before any compute is spent."""
+    if isinstance(given, ProxyParameters):
+        return _proxy(given)
+    if isinstance(given, SearchParameters):
+        return _search(given, records)
+    return _augment(given, records)
+
+
+def open_source(source: Source, records: StudyRecords | None = None) -> Dataset:
+    """The data set of a source, cut down to its proxy: the one its task recorded, else built here (the same images)."""
+    dataset = open_dataset(source.dataset, **source.options)
+    if source.proxy is None:
+        return dataset
+    built = records.finished(proxy_task(source).id) if records is not None else None
+    if built is not None and built.manifest.exists():
+        return dataset.with_manifest(Manifest.load(built.manifest))
+    return dataset.with_manifest(build_proxy(dataset.manifest, source.proxy, source.seed))
+
+
+def _key(**values: Any) -> str:
+    return digest({"version": TASK_VERSION, **values})
+
+
+def _seen(source: Source, manifest: Manifest) -> dict[str, Any]:
+    """Labels of what a search could see."""
+    return {
+        "source": source.dataset,
+        "selection": source.proxy.label if source.proxy is not None else "all",
+        "proxy_images": manifest.count("train"),
+        "proxy_classes": len(manifest.classes),
+    }
+
+
+def _proxy(given: ProxyParameters) -> Work:
+    source = given.source
+    parent = open_dataset(source.dataset, **source.options).manifest
+
+    def steps() -> Steps:
+        proxy = build_proxy(parent, source.proxy, source.seed) if source.proxy is not None else parent
+        yield ProxyStep(proxy.count(), len(proxy.classes))
+        numbers = {"proxy_images": proxy.count("train"), "proxy_classes": len(proxy.classes), **machine()}
+        return Outcome(numbers, classes=proxy.counts(), manifest=proxy)
+
+    asked = source.proxy.model_dump(mode="json") if source.proxy is not None else None
+    labels = {"source": source.dataset, "selection": source.proxy.label if source.proxy is not None else "all"}
+    return Work(steps(), labels, _key(kind="proxy", parent=parent.hash, proxy=asked, seed=source.seed))
+
+
+def _search(given: SearchParameters, records: StudyRecords) -> Work:
+    dataset = open_source(given.source, records)
+    manifest = dataset.manifest
+    searcher = make_searcher(given.method, given.preset, **given.settings)
+    if (manifest.part("train").rows["parent_part"] == "test").any():
+        raise ValueError(
+            f"the search would see images of the test part of {manifest.dataset!r}: {given.source.label} trains on them"
+        )
+
+    def steps() -> Steps:
+        settings = {"seed": given.seed, "preset": given.preset, **given.settings}
+        found = yield from search_steps(given.method, dataset, **settings)
+        numbers = {"genotype": str(found.genotype), "precision": "fp32", **machine(), **found.cost}
+        return Outcome(numbers, history=pl.DataFrame(found.history, infer_schema_length=None))
+
+    labels = {
+        "method": given.method,
+        "preset": given.preset,
+        "search_seed": given.seed,
+        **_seen(given.source, manifest),
+    }
+    settings = searcher.model_dump(mode="json")
+    key = _key(kind="search", method=given.method, settings=settings, images=manifest.hash, seed=given.seed)
+    return Work(steps(), labels, key)
+
+
+def _augment(given: AugmentParameters, records: StudyRecords) -> Work:
+    from nastransfer.train.augment import augment_steps  # torch: only where training is wanted
+
+    dataset = open_source(given.target)
+    genotype, origin = _origin(given, records)
+    training = protocol(given.protocol, **given.settings)
+
+    def steps() -> Steps:
+        trained = yield from augment_steps(genotype, dataset, seed=given.seed, protocol=training)
+        numbers = {
+            "genotype": str(genotype),
+            "cells": training.cells,
+            "channels": training.channels,
+            "bn_group": training.bn_group,
+            "precision": training.precision,
+            "preset_version": training.version,
+            "n_train": trained.n_train,
+            "n_test": trained.n_test,
+            "top1_last": trained.top1_last,
+            "top1_best": trained.top1_best,
+            "top5_last": trained.top5_last,
+            "params": trained.params,
+            "macs": trained.macs,
+            **machine(),
+            **trained.cost,
+        }
+        history = pl.DataFrame(trained.history, infer_schema_length=None)
+        return Outcome(numbers, history=history, classes=pl.DataFrame(trained.classes))
+
+    labels = {**origin, "target": given.target.label, "augment_seed": given.seed, "protocol": training.label}
+    settings = training.model_dump(mode="json")
+    images = dataset.manifest.hash
+    key = _key(kind="augment", genotype=genotype.digest, protocol=settings, images=images, seed=given.seed)
+    return Work(steps(), labels, key)
+
+
+def _origin(given: AugmentParameters, records: StudyRecords) -> tuple[Genotype, dict[str, Any]]:
+    """The genotype to train and the labels that say where it came from."""
+    if given.genotype:
+        return Genotype.parse(given.genotype), {"method": given.method or "given", "search_seed": given.draw}
+    attempt = records.finished(given.search)
+    result = attempt.result() if attempt is not None else None
+    if result is None or result["labels"]["kind"] != "search":
+        raise ValueError(
+            f"search {given.search!r}: no finished search task of that id in study {records.name!r}; run it first, "
+            "or give 'genotype' as text"
+        )
+    labels = {name: result["labels"].get(name) for name in ORIGIN}
+    return Genotype.parse(result["numbers"]["genotype"]), labels
