@@ -18,7 +18,6 @@ from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
 ROOT = Path(__file__).resolve().parent.parent
-WANTED_FILES = ("requirements.txt", "pyproject.toml")
 # A fresh environment took 6.9 GiB of disk (the registry's torch brings its GPU libraries along).
 DISK_GIB = 8
 SHARED = "--system-site-packages"
@@ -55,16 +54,29 @@ def say(text: str) -> None:
 
 
 def environment_key(flags: str) -> str:
-    """Digest of all that decides what an environment holds: the project's files, this Python, the flags."""
-    digest = hashlib.sha256(json.dumps([sys.version, sys.prefix, flags.split()]).encode())
-    for name in WANTED_FILES:
-        digest.update((ROOT / name).read_bytes())
-    return digest.hexdigest()
+    """Digest of all that decides what an environment holds: pins, ranges, this Python, the flags."""
+    import tomllib  # new in Python 3.11: an older one is told so first, by `main`
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    ranges = [project["project"], project["build-system"], project["tool"]["setuptools"]]
+    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    parts = [sys.version, sys.prefix, flags.split(), pins, ranges]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def environment_python(venv: Path) -> Path:
     """The interpreter of an environment."""
     return venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def look_at_disk(folder: Path) -> None:
+    """Say what an installation from nothing takes; `InstallError` where it does not fit."""
+    free = shutil.disk_usage(folder).free / 2**30
+    if free < DISK_GIB:
+        raise InstallError(
+            f"{folder} has {free:.1f} GiB free, {DISK_GIB} are needed: VENV=... names another place"
+        )
+    say(f"about 3 GB to fetch, 7 GB on disk ({free:.0f} GB are free), 2 to 10 minutes")
 
 
 def create(venv: Path, flags: list[str]) -> None:
@@ -131,7 +143,7 @@ def install(venv: Path, flags: list[str]) -> None:
         say(f"installing the ranges of pyproject.toml; the base interpreter has {found}")
         pip(venv, "--constraint", str(constraints), "--editable", ".[dev]")
     else:
-        say("installing requirements.txt: about 3 GB to fetch, 7 GB on disk, 2 to 10 minutes")
+        say("installing requirements.txt")
         pip(venv, "--requirement", "requirements.txt")
         pip(venv, "--quiet", "--no-deps", "--editable", ".")
     if subprocess.run([str(environment_python(venv)), "-c", CHECK_PAIR], check=False).returncode:
@@ -147,16 +159,17 @@ def main() -> None:
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="where it lies")
     parser.add_argument("--venv-flags", default="", help=f"flags for `python -m venv`, such as {SHARED}")
     options = parser.parse_args()
+    if sys.version_info < OLDEST_PYTHON:
+        sys.exit(f"[install] Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     venv: Path = options.venv.absolute()
     started = time.monotonic()
     stamp, key = venv / "installed", environment_key(options.venv_flags)
     try:
-        if sys.version_info < OLDEST_PYTHON:
-            raise InstallError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
-        if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == key):
-            free = shutil.disk_usage(venv.parent).free / 2**30
-            if not venv.exists() and free < DISK_GIB and SHARED not in options.venv_flags:
-                raise InstallError(f"{venv.parent} has {free:.1f} GiB free, {DISK_GIB} are needed")
+        if stamp.is_file() and stamp.read_text(encoding="utf-8") == key:
+            say(f"{venv.name} is up to date")
+        else:
+            if not venv.exists() and SHARED not in options.venv_flags:
+                look_at_disk(venv.parent)
             create(venv, options.venv_flags.split())
             install(venv, options.venv_flags.split())
             stamp.write_text(key, encoding="utf-8")
