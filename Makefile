@@ -31,9 +31,9 @@ help:
 
 install:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found (python3 is $$(python3 --version 2>&1)). \
-	Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
+	Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) does not run, or is older \
-	than Python 3.11: $$($(PYTHON) --version 2>&1)"; exit 1; }
+	than Python 3.11: $$($(PYTHON) --version 2>&1)" >&2; exit 1; }
 	@$(PYTHON) -P nastransfer/bootstrap.py --venv "$(VENV)" --venv-flags="$(VENV_FLAGS)"
 
 study:
