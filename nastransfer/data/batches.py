@@ -63,7 +63,7 @@ class Batches:
 
     def __len__(self) -> int:
         """Batches of one whole pass."""
-        return -(-self.num_images // self.batch)
+        return (self.num_images + self.batch - 1) // self.batch
 
     def epoch(
         self, generator: torch.Generator, images: int | None = None

@@ -28,7 +28,7 @@ class Dataset:
     """A data set, or a proxy of one: which images (manifest), how to read them and how to feed them to a network.
 
     mean, std: of each colour channel, for values in 0..1. flip: whether a mirror image shows the same class.
-    stem: the network's first layers ("cifar" up to 64 px). pixels: native side. synthetic: no real photographs or scans.
+    stem: the network's first layers ("cifar" up to 64 px). pixels: native side. synthetic: neither photos nor scans.
     """
 
     name: str

@@ -35,7 +35,7 @@ def name_key(*names: str | int) -> int:
 
 
 def mix_keys(base: int | np.ndarray, index: int | np.ndarray) -> np.ndarray:
-    """64-bit keys of numbered images: the SplitMix64 output number `index` (from 0) of a generator that starts at `base`.
+    """64-bit keys of numbered images: output number `index` (from 0) of the SplitMix64 generator that starts at `base`.
 
     Both arguments broadcast; the result is uint64. One multiplication chain an image, so that 14 million keys take
     a fraction of a second, and one to one in `index`, so that keys of one base never meet.
@@ -72,14 +72,12 @@ class Manifest:
 
     def __post_init__(self) -> None:
         if self.rows.schema != pl.Schema(ROW_SCHEMA):
-            raise ValueError(
-                f"a manifest's rows must have the columns {ROW_SCHEMA}, got {dict(self.rows.schema)}"
-            )
+            raise ValueError(f"a manifest's rows must have the columns {ROW_SCHEMA}, got {self.rows.schema}")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError(f"class names must differ, got {sorted(self.classes)[:20]}...")
         if len(self.rows) and cast(int, self.rows["label"].max()) >= len(self.classes):
             raise ValueError(
-                f"label {self.rows['label'].max()} has no name: there are {len(self.classes)} classes"
+                f"label {self.rows['label'].max()!r} has no name: there are {len(self.classes)} classes"
             )
 
     @classmethod

@@ -7,6 +7,7 @@ rasterizer. Only sums, products and square roots of IEEE doubles are used, so th
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def _curve(start: np.ndarray, *rest: np.ndarray) -> np.ndarray:
     step = (np.arange(1, _CURVE_STEPS + 1) / _CURVE_STEPS)[:, None]
     layer = [np.broadcast_to(point, (_CURVE_STEPS, 2)) for point in (start, *rest)]
     while len(layer) > 1:
-        layer = [a + (b - a) * step for a, b in zip(layer[:-1], layer[1:], strict=True)]
+        layer = [a + (b - a) * step for a, b in pairwise(layer)]
     return np.asarray(layer[0])
 
 

@@ -97,7 +97,7 @@ def find_pack(pack: Pack, root: str | Path | None = None) -> Path | None:
 
 
 def pack_manifest(dataset: str, pack: Pack, path: Path) -> Manifest:
-    """One row an image, its part as `pack.split` says; the key is made of the set's name and the row's number in the file.
+    """One row an image, its part as `pack.split` says; the key is made of the set's name and the row's number.
 
     Reads labels and splits only, no image.
     """
@@ -156,7 +156,7 @@ def reader(path: Path, pixels: int) -> PackReader:
 
 
 def decode(content: bytes, pixels: int) -> np.ndarray:
-    """An encoded image as RGB, uint8 [3, pixels, pixels]: the shorter side scaled to `pixels`, then the middle cut out."""
+    """An encoded image as RGB, uint8 [3, pixels, pixels]: shorter side scaled to `pixels`, then the middle cut out."""
     with Image.open(io.BytesIO(content)) as opened:
         image = opened.convert("RGB")
     width, height = image.size

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nastransfer.data.manifest import PART, PARTS, Manifest, name_key, part_series
+from nastransfer.data.manifest import PARTS, Manifest, name_key, part_series
 from nastransfer.data.splits import allocate, rank_within, seeded_order
 from nastransfer.data.streams import derive_seed
 
@@ -110,6 +110,8 @@ def build_proxy(manifest: Manifest, spec: ProxySpec, seed: int) -> Manifest:
         manifest = manifest.part("test")
     counts = manifest.count_matrix()
     parts = [code for code in (_TRAIN, _VAL, _TEST) if counts[:, code].any()]
+    if not parts:
+        raise ValueError(f"proxy {spec.label!r}: {manifest.dataset!r} has no image to choose from")
     chosen = _choose_classes(manifest, _limit(counts, parts, spec).sum(axis=1), spec, seed)
     counts = np.where(chosen[:, None], counts, 0)
     keep = _images_to_keep(counts, parts, spec)
@@ -120,21 +122,20 @@ def build_proxy(manifest: Manifest, spec: ProxySpec, seed: int) -> Manifest:
             f"{len(manifest.classes)} classes, at least {spec.min_images} images of a class in each part wanted"
         )
     label = manifest.rows["label"].to_numpy().astype(np.int64)
-    cell = label * len(PARTS) + manifest.rows["part"].to_physical().to_numpy()
+    part = manifest.rows["part"].to_physical().to_numpy().astype(np.int64)
+    cell = label * len(PARTS) + part
     rank = rank_within(cell, seeded_order(manifest, seed, "proxy images"))
     wanted = rank < keep.reshape(-1)[cell]
     renumbered = np.zeros(len(manifest.classes), np.uint32)
     renumbered[kept] = np.arange(len(kept), dtype=np.uint32)
-    part = pl.col("part")
     if spec.parts == "halves":
-        part = pl.when(part == "test").then(pl.lit("val", PART)).otherwise(part)
+        part = np.where(part == _TEST, _VAL, part)
     elif spec.parts == "test_halved":
-        second = rank >= ((keep + 1) // 2).reshape(-1)[cell]
-        part = part_series(np.where(second, _VAL, _TRAIN))
-    rows = manifest.rows.with_columns(label=pl.Series(renumbered[label]), part=part).filter(pl.Series(wanted))
+        part = np.where(rank >= ((keep + 1) // 2).reshape(-1)[cell], _VAL, _TRAIN)
+    rows = manifest.rows.with_columns(label=pl.Series(renumbered[label]), part=part_series(part))
     return replace(
         manifest,
-        rows=rows,
+        rows=rows.filter(pl.Series(wanted)),
         classes=tuple(manifest.classes[i] for i in kept),
         selection=spec.label,
         resolution=manifest.resolution if spec.resolution is None else spec.resolution,
@@ -196,6 +197,6 @@ def _images_to_keep(counts: np.ndarray, parts: list[int], spec: ProxySpec) -> np
 
 def _limit(keep: np.ndarray, parts: list[int], spec: ProxySpec) -> np.ndarray:
     """Drop the classes that have too few images in one of the parts, then apply the cap."""
-    alive = (keep[:, parts] >= spec.min_images).all(axis=1)
+    alive = keep[:, parts].min(axis=1) >= spec.min_images
     keep = np.where(alive[:, None], keep, 0)
     return keep if spec.cap is None else np.minimum(keep, spec.cap)

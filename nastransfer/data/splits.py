@@ -15,7 +15,7 @@ from nastransfer.data.streams import derive_seed
 
 
 def seeded_order(manifest: Manifest, seed: int, name: str) -> np.ndarray:
-    """A random 64-bit number a row, made of the image's key, the seed and a name: the order in which images are chosen.
+    """A random 64-bit number a row, of the image's key, the seed and a name: the order in which images are chosen.
 
     An image keeps its number when the manifest is re-ordered or grows.
     """
@@ -43,7 +43,7 @@ def allocate(sizes: np.ndarray, total: int, least: int = 1) -> np.ndarray:
         return sizes.copy()
     if total < floor.sum():
         raise ValueError(
-            f"{total} images are too few: at least {least} of each of {np.count_nonzero(sizes)} classes are {floor.sum()}"
+            f"{total} images are too few: {least} of each of {np.count_nonzero(sizes)} classes are {floor.sum()}"
         )
     # Integer arithmetic: the remainder decides ties, and must not depend on rounding.
     spare, want = sizes - floor, total - int(floor.sum())

@@ -29,13 +29,13 @@ class Streams:
     """
 
     def __init__(self, seed: int, *names: str | int) -> None:
-        self._path = (seed, *names)
+        self._seed, self._names = seed, names
         self._numpy: dict[str, np.random.Generator] = {}
         self._torch: dict[str, torch.Generator] = {}
 
     def seed(self, name: str) -> int:
         """The 63-bit seed that the stream of this name starts from."""
-        return derive_seed(self._path[0], *self._path[1:], name)
+        return derive_seed(self._seed, *self._names, name)
 
     def numpy(self, name: str) -> np.random.Generator:
         """The numpy generator (PCG64) of this name."""
@@ -54,7 +54,7 @@ class Streams:
     def state(self) -> dict[str, Any]:
         """The state of every stream used so far, as plain JSON data."""
         return {
-            "path": list(self._path),
+            "path": [self._seed, *self._names],
             "numpy": {name: generator.bit_generator.state for name, generator in self._numpy.items()},
             "torch": {name: bytes(g.get_state().numpy()).hex() for name, g in self._torch.items()},
         }
@@ -64,8 +64,9 @@ class Streams:
 
         Raises `ValueError` when the state belongs to other streams.
         """
-        if state.get("path") != list(self._path):
-            raise ValueError(f"the state is of streams {state.get('path')}, these are {list(self._path)}")
+        own = [self._seed, *self._names]
+        if state.get("path") != own:
+            raise ValueError(f"the state is of streams {state.get('path')}, these are {own}")
         self._numpy.clear()
         self._torch.clear()
         for name, value in state["numpy"].items():
