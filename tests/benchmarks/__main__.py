@@ -38,7 +38,7 @@ def main() -> None:
     print(f"{about['device']}, {about['threads']} threads, commit {about['commit']}")
     for name in names:
         module = importlib.import_module(f"tests.benchmarks.bench_{name}")
-        print(f"\n{name}: {module.__doc__.strip().splitlines()[0]}", flush=True)
+        print(f"\n{name}: {(module.__doc__ or name).splitlines()[0]}", flush=True)
         started = time.perf_counter()
         rows = module.run()
         print_table(rows)

@@ -1,4 +1,4 @@
-"""How long a fresh process takes to import the public face, against importing the one frame library."""
+"""How long a fresh process takes to import the public face and the ledger, against the frame library alone."""
 
 from __future__ import annotations
 
