@@ -1,0 +1,252 @@
+"""Genotypes of the DARTS space as plain data: what a cell may be, how it is read, written, drawn at random (no torch).
+
+The space is that of DARTS (Liu et al., 2019, section 2.1): nodes 0 and 1 are the outputs of the two cells before,
+nodes 2 to 5 each sum the outputs of two operations on two different earlier nodes, and the cell's output is nodes 2
+to 5 side by side.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import comb
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nastransfer.space.grammar import PlacedError, Step, describe, read_text
+
+OPERATIONS = (
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+"""The seven operations, in the order of pt.darts: ids 0 to 6 for every method."""
+
+MIXTURE = (*OPERATIONS, "none")
+"""What a supernet's edge mixes: the seven operations, the zero operation last."""
+
+NODES = 4
+INPUTS = 2
+CONCAT = tuple(range(INPUTS, INPUTS + NODES))
+EDGES = tuple((node, source) for node in CONCAT for source in range(node))
+"""The 14 possible edges as (node, source), node by node: the row order of a supernet's mixture weights."""
+
+SPACE_SIZE = (comb(2, 2) * comb(3, 2) * comb(4, 2) * comb(5, 2) * len(OPERATIONS) ** (2 * NODES)) ** 2
+"""Number of different genotypes: 1,037,664,180 normal cells times as many reduction cells."""
+
+CELLS = ("normal", "reduce")
+FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
+
+
+class Edge(NamedTuple):
+    """One kept edge of a cell: an operation on an earlier node (0 and 1 are the two inputs)."""
+
+    op: str
+    source: int
+
+
+Node = tuple[Edge, Edge]
+Cell = tuple[Node, Node, Node, Node]
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """A normal and a reduction cell, each of 4 nodes with 2 edges `(op, source)`.
+
+    The order inside a node has no meaning, so edges are kept sorted by source: equal architectures are equal objects,
+    with equal digests. Nested and flat sequences are accepted; anything outside the space is a ValueError.
+    """
+
+    normal: Cell
+    reduce: Cell
+
+    def __post_init__(self) -> None:
+        """Check both cells and bring them to their canonical form."""
+        for kind in CELLS:
+            try:
+                object.__setattr__(self, kind, _cell(getattr(self, kind), (kind,)))
+            except PlacedError as error:
+                raise ValueError(error.explain()) from error
+
+    @classmethod
+    def parse(cls, source: "str | Mapping[str, Any] | Genotype") -> "Genotype":
+        """Read a genotype from `Genotype(...)` text of the DARTS literature (flat or nested), JSON text, or a dict.
+
+        Text is read by a grammar, never evaluated. A ValueError names the place in the text and what is allowed.
+        """
+        if isinstance(source, Genotype):
+            return source
+        try:
+            if isinstance(source, str):
+                fields, offsets = read_text(source, FIELDS)
+            elif isinstance(source, Mapping):
+                fields, offsets = dict(source), {}
+            else:
+                raise ValueError(
+                    f"a genotype is read from text, a dict or a Genotype, got {type(source).__name__}: "
+                    f"{describe(source)}"
+                )
+            return _from_fields(fields)
+        except PlacedError as error:
+            where = offsets if isinstance(source, str) and error.offset is None else {}
+            raise ValueError(error.explain(source if isinstance(source, str) else None, where)) from error
+
+    @classmethod
+    def from_json(cls, text: str) -> "Genotype":
+        """Read what `to_json` wrote (the same as `parse`)."""
+        return cls.parse(text)
+
+    @classmethod
+    def random(cls, rng: np.random.Generator) -> "Genotype":
+        """Draw a genotype uniformly from the space: a pair of distinct sources a node, one of 7 operations an edge.
+
+        This equals the derivation from fresh architecture parameters that NAS-Benchmark uses for its random
+        baseline (methods sheet 1.12).
+        """
+        return cls(normal=_random_cell(rng), reduce=_random_cell(rng))
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of the architecture: 16 hex digits of the BLAKE2b hash of its canonical JSON."""
+        return hashlib.blake2b(self.to_json().encode(), digest_size=8).hexdigest()
+
+    def to_json(self) -> str:
+        """The canonical form as one line of JSON."""
+        return json.dumps(self.to_dict(), separators=(",", ":"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record of the DARTS literature as plain lists: normal, normal_concat, reduce, reduce_concat."""
+        nodes = {kind: [[list(edge) for edge in node] for node in self.cell(kind)] for kind in CELLS}
+        return {field: nodes[field] if field in CELLS else list(CONCAT) for field in FIELDS}
+
+    def cell(self, kind: str) -> Cell:
+        """The cell called "normal" or "reduce"."""
+        if kind not in CELLS:
+            raise ValueError(f"a genotype has the cells {', '.join(CELLS)}, not {kind!r}")
+        return self.normal if kind == "normal" else self.reduce
+
+    def edges(self) -> list[Edge]:
+        """All 16 edges: the normal cell's, then the reduction cell's, node by node."""
+        return [edge for kind in CELLS for node in self.cell(kind) for edge in node]
+
+    @property
+    def skip_share(self) -> float:
+        """Share of identity or down-sampling skips among the 16 edges."""
+        return sum(edge.op == "skip_connect" for edge in self.edges()) / len(self.edges())
+
+    def __str__(self) -> str:
+        """The `Genotype(...)` text, nested by node as pt.darts writes it."""
+        nodes = {kind: [[tuple(edge) for edge in node] for node in self.cell(kind)] for kind in CELLS}
+        parts = [f"{field}={nodes[field] if field in CELLS else list(CONCAT)}" for field in FIELDS]
+        return f"Genotype({', '.join(parts)})"
+
+
+def edge_index(node: int, source: int) -> int:
+    """Row of the edge `source -> node` among the 14 of `EDGES` (graph ids, node 2 to 5)."""
+    if node not in CONCAT or not 0 <= source < node:
+        raise ValueError(
+            f"edge {source} -> {node} is not in the cell: nodes are 2 to 5, sources come before them"
+        )
+    return node * (node - 1) // 2 - 1 + source
+
+
+def _from_fields(fields: Mapping[str, Any]) -> Genotype:
+    for name in fields:
+        if name not in FIELDS:
+            raise PlacedError(
+                (str(name),), f"unknown field {describe(name)}; allowed are {', '.join(FIELDS)}"
+            )
+    for kind in CELLS:
+        if kind not in fields:
+            raise PlacedError((), f"the {kind} cell is missing; needed are {', '.join(CELLS)}")
+    for name in ("normal_concat", "reduce_concat"):
+        # A record may leave it out: in this space it has one legal value.
+        if name in fields:
+            _check_concat(fields[name], name)
+    return Genotype(normal=_cell(fields["normal"], ("normal",)), reduce=_cell(fields["reduce"], ("reduce",)))
+
+
+def _check_concat(value: Any, name: str) -> None:
+    if not isinstance(value, (list, tuple, range)) or [_integer(v) for v in value] != list(CONCAT):
+        raise PlacedError(
+            (name,), f"the output joins the nodes {list(CONCAT)} in this order, got {describe(value)}"
+        )
+
+
+def _cell(value: Any, path: tuple[Step, ...]) -> Cell:
+    """Check one cell, nested by node or as a flat list of pairs, and sort each node's edges by source."""
+    pairs = _sequence(value, path, "a cell is a list of 4 nodes with 2 edges each, or a flat list of 8 edges")
+    if pairs and _looks_like_edge(pairs[0]):
+        if len(pairs) != 2 * NODES:
+            raise PlacedError(path, f"a flat cell has {2 * NODES} edges, 2 a node, got {len(pairs)}")
+        placed = [[(pairs[2 * i + j], (*path, 2 * i + j)) for j in (0, 1)] for i in range(NODES)]
+    else:
+        if len(pairs) != NODES:
+            raise PlacedError(path, f"a cell has {NODES} nodes, got {len(pairs)}")
+        placed = []
+        for i, node in enumerate(pairs):
+            here = (*path, i)
+            edges = _sequence(node, here, f"node {i + INPUTS} is a list of 2 edges")
+            if len(edges) != 2:
+                raise PlacedError(here, f"node {i + INPUTS} has exactly 2 edges, got {len(edges)}")
+            placed.append([(edge, (*here, j)) for j, edge in enumerate(edges)])
+    nodes = [_node(edges, i + INPUTS) for i, edges in enumerate(placed)]
+    return (nodes[0], nodes[1], nodes[2], nodes[3])
+
+
+def _node(placed: list[tuple[Any, tuple[Step, ...]]], node: int) -> Node:
+    first, second = (_edge(value, path, node) for value, path in placed)
+    if first.source == second.source:
+        path = (*placed[1][1], 1)
+        raise PlacedError(
+            path, f"node {node} takes both inputs from node {first.source}; its two sources must differ"
+        )
+    return (first, second) if first.source < second.source else (second, first)
+
+
+def _edge(value: Any, path: tuple[Step, ...], node: int) -> Edge:
+    pair = _sequence(value, path, "an edge is a pair (operation, source)")
+    if len(pair) != 2:
+        raise PlacedError(path, f"an edge is a pair (operation, source), got {len(pair)} values")
+    op, source = pair[0], _integer(pair[1])
+    if not isinstance(op, str) or op not in OPERATIONS:
+        raise PlacedError(
+            (*path, 0), f"unknown operation {describe(op)}; allowed are {', '.join(OPERATIONS)}"
+        )
+    if source is None or not 0 <= source < node:
+        rule = f"allowed sources of node {node} are 0 to {node - 1}"
+        raise PlacedError((*path, 1), f"illegal edge {describe(pair[1])} -> {node}; {rule}")
+    return Edge(str(op), source)
+
+
+def _looks_like_edge(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) > 0 and isinstance(value[0], str)
+
+
+def _sequence(value: Any, path: tuple[Step, ...], rule: str) -> list[Any]:
+    if not isinstance(value, (list, tuple)):
+        raise PlacedError(path, f"{rule}, got {describe(value)}")
+    return list(value)
+
+
+def _integer(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        return None
+    return int(value)
+
+
+def _random_cell(rng: np.random.Generator) -> Cell:
+    nodes = []
+    for node in CONCAT:
+        # Tuples are sorted by source in the constructor, so the order of this draw leaves no trace.
+        sources = rng.choice(node, size=2, replace=False)
+        ops = rng.integers(len(OPERATIONS), size=2)
+        edges = sorted((int(source), OPERATIONS[op]) for source, op in zip(sources, ops, strict=True))
+        nodes.append((Edge(edges[0][1], edges[0][0]), Edge(edges[1][1], edges[1][0])))
+    return (nodes[0], nodes[1], nodes[2], nodes[3])
