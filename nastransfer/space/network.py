@@ -1,0 +1,204 @@
+"""A genotype as a trainable network: the plain reference that every faster engine must equal (methods sheet 1)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nastransfer.space.genotype import INPUTS, NODES, Genotype
+from nastransfer.space.operations import (
+    FactorizedReduce,
+    ReluConvNorm,
+    build_operation,
+    check_engine,
+    conv,
+    edge_stride,
+)
+from nastransfer.space.skeleton import (
+    CellShape,
+    check_classes,
+    check_image_size,
+    reductions,
+    stack,
+    stem_channels,
+)
+
+EDGES_PER_CELL = 2 * NODES
+AUXILIARY_SIZES = {"cifar": (8, 3), "imagenet": (7, 2)}
+"""Side of the map the auxiliary head sees at 32 and 224 pixels, and the stride that pools it to 2x2."""
+
+
+class CifarStem(nn.Sequential):
+    """3x3 convolution to 3C channels and batch norm; both inputs of the first cell are its output."""
+
+    def __init__(self, channels: int) -> None:
+        """Map images [n, 3, h, w] to two references to [n, 3C, h, w]."""
+        outputs = stem_channels(channels, "cifar")
+        super().__init__(conv(3, outputs, 3), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The outputs of the two "cells" before the first cell."""
+        out = super().forward(x)
+        return out, out
+
+
+class ImagenetStem(nn.Module):
+    """Two stride-2 convolutions to [n, C, h/4, w/4], a third to [n, C, h/8, w/8]: the inputs of the first cell."""
+
+    def __init__(self, channels: int) -> None:
+        """`channels` must be even: the first convolution has half of them."""
+        super().__init__()
+        half = channels // 2
+        self.stem0 = nn.Sequential(
+            conv(3, half, 3, stride=2),
+            nn.BatchNorm2d(half),
+            nn.ReLU(),
+            conv(half, channels, 3, stride=2),
+            nn.BatchNorm2d(channels),
+        )
+        self.stem1 = nn.Sequential(nn.ReLU(), conv(channels, channels, 3, stride=2), nn.BatchNorm2d(channels))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The outputs of the two "cells" before the first cell."""
+        older = self.stem0(x)
+        return older, self.stem1(older)
+
+
+def build_stem(stem: str, channels: int) -> nn.Module:
+    """The stem "cifar" (32-pixel images) or "imagenet" (224-pixel images)."""
+    return CifarStem(channels) if stem == "cifar" else ImagenetStem(channels)
+
+
+def build_preprocessing(shape: CellShape, affine: bool = True) -> tuple[nn.Module, nn.Module]:
+    """What brings a cell's two inputs to its width; the older one also halves its map after a reduction."""
+    older = FactorizedReduce if shape.after_reduction else ReluConvNorm
+    return older(shape.inputs0, shape.width, affine), ReluConvNorm(shape.inputs1, shape.width, affine)
+
+
+class Cell(nn.Module):
+    """One cell of a genotype: 4 nodes, each the sum of two operations on earlier nodes."""
+
+    def __init__(self, genotype: Genotype, shape: CellShape, affine: bool, pool_norm: bool) -> None:
+        """Operations lie in `edges`, two a node, in the genotype's order."""
+        super().__init__()
+        self.preprocess0, self.preprocess1 = build_preprocessing(shape, affine)
+        kept = [edge for node in genotype.cell("reduce" if shape.reduction else "normal") for edge in node]
+        self.sources = [edge.source for edge in kept]
+        self.edges = nn.ModuleList(
+            build_operation(
+                edge.op, shape.width, edge_stride(edge.source, shape.reduction), affine, pool_norm
+            )
+            for edge in kept
+        )
+
+    def forward(self, older: Tensor, newer: Tensor, keep: Tensor | None = None) -> Tensor:
+        """The cell's output [n, 4 * width, h, w]; `keep` [8, n, 1, 1, 1] scales what each edge adds (drop path)."""
+        nodes = [self.preprocess0(older), self.preprocess1(newer)]
+        for first in range(0, EDGES_PER_CELL, 2):
+            nodes.append(self._edge(first, nodes, keep) + self._edge(first + 1, nodes, keep))
+        return torch.cat(nodes[INPUTS:], dim=1)
+
+    def _edge(self, index: int, nodes: Sequence[Tensor], keep: Tensor | None) -> Tensor:
+        operation = self.edges[index]
+        out: Tensor = operation(nodes[self.sources[index]])
+        if keep is None or isinstance(operation, nn.Identity):
+            return out
+        return out * keep[index]
+
+
+class AuxiliaryHead(nn.Module):
+    """A second classifier on the output of the second reduction cell, used in training only (methods sheet 1.8)."""
+
+    def __init__(self, inputs: int, classes: int, stem: str) -> None:
+        """Map [n, inputs, 8, 8] (cifar stem) or [n, inputs, 7, 7] (imagenet stem) to logits [n, classes]."""
+        super().__init__()
+        self.size, stride = AUXILIARY_SIZES[stem]
+        self.features = nn.Sequential(
+            nn.ReLU(),
+            nn.AvgPool2d(5, stride, count_include_pad=False),
+            nn.Conv2d(inputs, 128, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.Conv2d(128, 768, 2, bias=False),
+            nn.BatchNorm2d(768),
+            nn.ReLU(),
+        )
+        self.classifier = nn.Linear(768, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [n, classes]; ValueError for a map that does not pool to 2x2."""
+        if x.shape[-2:] != (self.size, self.size):
+            raise ValueError(
+                f"the auxiliary head needs maps of {self.size}x{self.size} pixels (images of 32 with the cifar stem, "
+                f"224 with the imagenet stem), got {x.shape[-2]}x{x.shape[-1]}"
+            )
+        return self.classifier(self.features(x).flatten(1))
+
+
+class Network(nn.Module):
+    """The network of a genotype: stem, `cells` cells with reductions at a third and two thirds, pooling, classifier.
+
+    `pool_norm` puts a batch norm behind pools (pt.darts; the official code has bare pools there), `affine=False`
+    takes the scales of the cells' batch norms away (as in a DARTS supernet). Reads images [n, 3, h, w], gives logits
+    [n, classes]; with `auxiliary` a pair (logits, auxiliary logits) in training.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        classes: int = 10,
+        channels: int = 36,
+        cells: int = 20,
+        stem: str = "cifar",
+        auxiliary: bool = False,
+        pool_norm: bool = True,
+        drop_path: float = 0.0,
+        engine: str = "auto",
+        affine: bool = True,
+    ) -> None:
+        """Build it with torch's default initialisation; ValueError for counts that make no network."""
+        super().__init__()
+        check_engine(engine)
+        check_classes(classes)
+        shapes = stack(channels, cells, stem)
+        self.genotype = genotype
+        self.stem_kind = stem
+        self.stem = build_stem(stem, channels)
+        self.cells = nn.ModuleList(Cell(genotype, shape, affine, pool_norm) for shape in shapes)
+        self.auxiliary_cell = reductions(cells)[1]
+        self.auxiliary = (
+            AuxiliaryHead(shapes[self.auxiliary_cell].outputs, classes, stem) if auxiliary else None
+        )
+        self.classifier = nn.Linear(shapes[-1].outputs, classes)
+        self.set_drop_path(drop_path)
+
+    def set_drop_path(self, probability: float, generator: torch.Generator | None = None) -> None:
+        """Drop each edge's output with this probability in training, sample by sample; identities always stay.
+
+        `generator` (on the CPU) draws the masks from now on; without one torch's default generator does. The
+        papers raise the probability linearly by epoch: p * epoch / epochs.
+        """
+        if not 0.0 <= probability < 1.0:
+            raise ValueError(f"a drop-path probability is at least 0 and below 1, got {probability}")
+        self.drop_path = float(probability)
+        self.drop_path_generator = generator
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Logits of images [n, 3, h, w]; in training with `auxiliary` also the auxiliary head's logits."""
+        check_image_size(x.shape[-2], x.shape[-1], self.stem_kind)
+        keep = self._keep(x) if self.training and self.drop_path > 0.0 else None
+        older, newer = self.stem(x)
+        auxiliary_logits = None
+        for index, cell in enumerate(self.cells):
+            older, newer = newer, cell(older, newer, None if keep is None else keep[index])
+            if self.training and self.auxiliary is not None and index == self.auxiliary_cell:
+                auxiliary_logits = self.auxiliary(newer)
+        logits = self.classifier(newer.mean(dim=(2, 3)))
+        return logits if auxiliary_logits is None else (logits, auxiliary_logits)
+
+    def _keep(self, x: Tensor) -> Tensor:
+        """Masks [cells, 8, n, 1, 1, 1] with mean 1, drawn on the CPU so that the device does not change them."""
+        kept = 1.0 - self.drop_path
+        shape = (len(self.cells), EDGES_PER_CELL, x.shape[0], 1, 1, 1)
+        masks = torch.empty(shape).bernoulli_(kept, generator=self.drop_path_generator) / kept
+        return masks.to(x.device, x.dtype)

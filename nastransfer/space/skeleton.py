@@ -1,0 +1,81 @@
+"""How cells are stacked into a network: widths, reductions, map sizes (methods sheet 1.5 and 1.6; no torch)."""
+
+from typing import NamedTuple
+
+from nastransfer.space.genotype import NODES
+
+STEMS = ("cifar", "imagenet")
+STEM_MULTIPLIER = 3
+"""The 32-pixel stem gives three times the width of the first cells."""
+
+STEM_STRIDE = {"cifar": 1, "imagenet": 8}
+"""Pixels of the image for a pixel of the first cell's newer input."""
+
+MIN_PIXELS = {"cifar": 8, "imagenet": 32}
+"""Images must be multiples of these halved maps: two reductions behind the stem, at least 2 pixels at the end of the
+first."""
+
+
+class CellShape(NamedTuple):
+    """One cell's place in the stack."""
+
+    inputs0: int
+    inputs1: int
+    width: int
+    reduction: bool
+    after_reduction: bool
+
+    @property
+    def outputs(self) -> int:
+        """Channels of the cell's output: its four nodes side by side."""
+        return NODES * self.width
+
+
+def reductions(cells: int) -> tuple[int, int]:
+    """Positions of the reduction cells: a third and two thirds of the way (8 cells: 2 and 5; 20 cells: 6 and 13)."""
+    return cells // 3, 2 * cells // 3
+
+
+def stack(channels: int, cells: int, stem: str) -> list[CellShape]:
+    """The shapes of all cells, first to last; ValueError for counts that make no network."""
+    if stem not in STEMS:
+        raise ValueError(f"unknown stem {stem!r}; allowed are {', '.join(STEMS)}")
+    if cells < 1:
+        raise ValueError(f"a network has at least 1 cell, got {cells}")
+    if channels < 1:
+        raise ValueError(f"a network has at least 1 channel, got {channels}")
+    if stem == "imagenet" and channels % 2:
+        raise ValueError(
+            f"the imagenet stem starts with half of the channels: they must be even, got {channels}"
+        )
+    older = newer = stem_channels(channels, stem)
+    width, after_reduction = channels, stem == "imagenet"
+    shapes = []
+    for index in range(cells):
+        reduction = index in reductions(cells)
+        width = 2 * width if reduction else width
+        shapes.append(CellShape(older, newer, width, reduction, after_reduction))
+        older, newer, after_reduction = newer, shapes[-1].outputs, reduction
+    return shapes
+
+
+def stem_channels(channels: int, stem: str) -> int:
+    """Channels of the stem's outputs for cells of width `channels`."""
+    return STEM_MULTIPLIER * channels if stem == "cifar" else channels
+
+
+def check_image_size(height: int, width: int, stem: str) -> None:
+    """ValueError where the two reductions behind the stem cannot halve the map evenly."""
+    step = 4 * STEM_STRIDE[stem]
+    smallest = MIN_PIXELS[stem]
+    if min(height, width) < smallest or height % step or width % step:
+        raise ValueError(
+            f"images of {height}x{width} pixels do not fit the {stem} stem: both sides must be multiples of {step} "
+            f"and at least {smallest}"
+        )
+
+
+def check_classes(classes: int) -> None:
+    """ValueError for fewer than one class."""
+    if classes < 1:
+        raise ValueError(f"a classifier has at least 1 class, got {classes}")

@@ -1,0 +1,182 @@
+"""All genotypes in one set of weights: mixed (DARTS) or along a sampled path (ENAS, NAO); the plain reference."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from nastransfer.space.genotype import CONCAT, EDGES, INPUTS, MIXTURE, OPERATIONS, Genotype, edge_index
+from nastransfer.space.network import Cell, Network, build_preprocessing, build_stem
+from nastransfer.space.operations import build_operation, check_engine, edge_stride
+from nastransfer.space.skeleton import CellShape, check_classes, check_image_size, stack
+
+
+class MixedEdge(nn.Module):
+    """One possible edge with all seven operations; the zero operation has no weights and adds nothing."""
+
+    def __init__(self, channels: int, stride: int, affine: bool) -> None:
+        """`operations` lie in the order of `OPERATIONS`."""
+        super().__init__()
+        self.operations = nn.ModuleList(
+            build_operation(name, channels, stride, affine) for name in OPERATIONS
+        )
+
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        """The sum of all operations on x, weighted by `weights` [8]; the last one, of "none", weighs zeros."""
+        first, *others = (
+            weight * operation(x) for weight, operation in zip(weights, self.operations, strict=False)
+        )
+        return sum(others, first)
+
+
+class MixedCell(nn.Module):
+    """A cell with all 14 edges, in the order of `EDGES`."""
+
+    def __init__(self, shape: CellShape, affine: bool) -> None:
+        """Widths, place and strides come from `shape`."""
+        super().__init__()
+        self.reduction = shape.reduction
+        self.preprocess0, self.preprocess1 = build_preprocessing(shape, affine)
+        self.edges = nn.ModuleList(
+            MixedEdge(shape.width, edge_stride(source, shape.reduction), affine) for _, source in EDGES
+        )
+
+    def forward(self, older: Tensor, newer: Tensor, weights: Tensor) -> Tensor:
+        """The cell's output when every edge mixes its operations by its row of `weights` [14, 8]."""
+        nodes = [self.preprocess0(older), self.preprocess1(newer)]
+        for node in CONCAT:
+            rows = [edge_index(node, source) for source in range(node)]
+            nodes.append(sum(self.edges[row](nodes[row - rows[0]], weights[row]) for row in rows))
+        return torch.cat(nodes[INPUTS:], dim=1)
+
+    def sample(self, older: Tensor, newer: Tensor, genotype: Genotype) -> Tensor:
+        """The cell's output along the genotype's edges; other operations are not computed."""
+        nodes = [self.preprocess0(older), self.preprocess1(newer)]
+        cell = genotype.cell("reduce" if self.reduction else "normal")
+        for node, (first, second) in zip(CONCAT, cell, strict=True):
+            nodes.append(
+                self.operation(node, first.source, first.op)(nodes[first.source])
+                + self.operation(node, second.source, second.op)(nodes[second.source])
+            )
+        return torch.cat(nodes[INPUTS:], dim=1)
+
+    def operation(self, node: int, source: int, name: str) -> nn.Module:
+        """The module of one operation on one edge."""
+        edge = cast(MixedEdge, self.edges[edge_index(node, source)])
+        return edge.operations[OPERATIONS.index(name)]
+
+
+class Supernet(nn.Module):
+    """The network that holds every operation on every edge, one set of weights for all genotypes.
+
+    `affine` gives the cells' batch norms scales (off in DARTS, on in ENAS and NAO; the stem always has them). Batch
+    statistics when scoring: `operations.batch_statistics`. On a sampled path the other operations get no gradient;
+    the originals of ENAS and NAO let weight decay and momentum act on them all the same, which in torch needs
+    `zero_missing_gradients` before the optimizer's step.
+    """
+
+    def __init__(
+        self,
+        classes: int = 10,
+        channels: int = 16,
+        cells: int = 8,
+        stem: str = "cifar",
+        engine: str = "auto",
+        affine: bool = False,
+    ) -> None:
+        """Build it with torch's default initialisation; ValueError for counts that make no network."""
+        super().__init__()
+        check_engine(engine)
+        check_classes(classes)
+        shapes = stack(channels, cells, stem)
+        self.settings: dict[str, Any] = {
+            "classes": classes,
+            "channels": channels,
+            "cells": cells,
+            "stem": stem,
+            "affine": affine,
+        }
+        self.stem_kind = stem
+        self.stem = build_stem(stem, channels)
+        self.cells = nn.ModuleList(MixedCell(shape, affine) for shape in shapes)
+        self.classifier = nn.Linear(shapes[-1].outputs, classes)
+
+    def forward(
+        self,
+        x: Tensor,
+        normal_weights: Tensor | None = None,
+        reduce_weights: Tensor | None = None,
+        genotype: Genotype | None = None,
+    ) -> Tensor:
+        """Logits [n, classes] of images [n, 3, h, w].
+
+        Either mixed, by `normal_weights` and `reduce_weights` [14, 8] (rows as in `EDGES`, columns as in `MIXTURE`),
+        or along the path of `genotype`.
+        """
+        check_image_size(x.shape[-2], x.shape[-1], self.stem_kind)
+        mixed = normal_weights is not None and reduce_weights is not None
+        if mixed == (genotype is not None) or (normal_weights is None) != (reduce_weights is None):
+            raise ValueError(
+                "a supernet runs on both normal_weights and reduce_weights, or on a genotype alone"
+            )
+        older, newer = self.stem(x)
+        for cell in self._cells():
+            if genotype is not None:
+                out = cell.sample(older, newer, genotype)
+            else:
+                out = cell(older, newer, _checked(reduce_weights if cell.reduction else normal_weights))
+            older, newer = newer, out
+        return self.classifier(newer.mean(dim=(2, 3)))
+
+    def cut_out(self, genotype: Genotype) -> Network:
+        """A Network of its own with this genotype's share of the weights and statistics, copied."""
+        network = Network(genotype, **self.settings).to(self.classifier.weight)
+        with torch.no_grad():
+            for own, cut in self._shared(network):
+                cut.copy_(own)
+        return network.train(self.training)
+
+    def put_back(self, network: Network) -> None:
+        """Copy the weights and statistics of a network that was cut out into their places here."""
+        with torch.no_grad():
+            for own, cut in self._shared(network):
+                own.copy_(cut)
+
+    def _cells(self) -> list[MixedCell]:
+        return [cast(MixedCell, cell) for cell in self.cells]
+
+    def _shared(self, network: Network) -> Iterator[tuple[Tensor, Tensor]]:
+        """The tensors of this supernet and of a cut-out network that hold the same thing."""
+        pairs: list[tuple[nn.Module, nn.Module]] = [
+            (self.stem, network.stem),
+            (self.classifier, network.classifier),
+        ]
+        for mixed, cut_cell in zip(self._cells(), network.cells, strict=True):
+            cell = cast(Cell, cut_cell)
+            pairs += [(mixed.preprocess0, cell.preprocess0), (mixed.preprocess1, cell.preprocess1)]
+            kept = network.genotype.cell("reduce" if mixed.reduction else "normal")
+            names = [(node, edge) for node, pair in zip(CONCAT, kept, strict=True) for edge in pair]
+            for (node, edge), module in zip(names, cell.edges, strict=True):
+                pairs.append((mixed.operation(node, edge.source, edge.op), module))
+        for own, cut in pairs:
+            mine, theirs = own.state_dict(keep_vars=True), cut.state_dict(keep_vars=True)
+            if {name: t.shape for name, t in mine.items()} != {name: t.shape for name, t in theirs.items()}:
+                raise ValueError("the network does not come from this supernet: its layers have other shapes")
+            for name, tensor in mine.items():
+                yield tensor, theirs[name]
+
+
+def zero_missing_gradients(module: nn.Module) -> None:
+    """Give every weight without a gradient a zero one: weight decay and momentum then act on all of them (AMB-21)."""
+    for parameter in module.parameters():
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+
+
+def _checked(weights: Tensor | None) -> Tensor:
+    expected = (len(EDGES), len(MIXTURE))
+    if weights is None or tuple(weights.shape) != expected:
+        shape = None if weights is None else tuple(weights.shape)
+        raise ValueError(f"mixture weights have the shape {expected} (edge x operation), got {shape}")
+    return weights
