@@ -26,7 +26,7 @@ def load(path: Path) -> dict[str, dict[str, Any]]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def commit_to_file(path: Path, entries: Mapping[str, Mapping[str, Any]]) -> None:
+def save_entries(path: Path, entries: Mapping[str, Mapping[str, Any]]) -> None:
     """Put entries into a results file, beside those of other names, with date, machine and commit."""
     about = {"date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), **machine(), "cores": cores()}
     merged = {**load(path), **{name: {**entry, **about} for name, entry in entries.items()}}

@@ -128,7 +128,7 @@ def test_make_names_the_commands_and_refuses_an_old_python() -> None:
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for command in ("study", "test", "lab", "dashboard", "bench", "campaign"):
         assert f"make {command} " in shown
-    command = ["make", "install", "PYTHON=/nonexistent/python"]
-    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    old = ["make", "install", "PYTHON=/nonexistent/python"]
+    refused = subprocess.run(old, cwd=ROOT, capture_output=True, text=True, check=False)
     assert refused.returncode != 0
     assert "older than Python 3.11" in refused.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nastransfer.study.machine import machine
-from tests.committed import commit_to_file, results_file
+from tests.committed import save_entries, results_file
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
@@ -42,7 +42,7 @@ def main() -> None:
         started = time.perf_counter()
         rows = module.run()
         print_table(rows)
-        commit_to_file(path, {name: {"seconds": round(time.perf_counter() - started, 1), "measured": rows}})
+        save_entries(path, {name: {"seconds": round(time.perf_counter() - started, 1), "measured": rows}})
     print(f"\nwritten to {path}")
 
 

@@ -10,15 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.committed import commit_to_file, results_file
-
-RESULTS = Path(__file__).parent / "results"
+from tests.committed import save_entries, results_file
 
 
 class Recorder:
     """Collects reports while pytest runs and writes them once at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.entries: dict[str, dict[str, Any]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -26,21 +25,34 @@ class Recorder:
         entry["seconds"] = round(entry["seconds"] + report.duration, 2)
         if not report.passed:
             entry["outcome"] = report.outcome
-            entry["reason"] = str(report.longrepr).strip().splitlines()[-1][:300]
+            entry["reason"] = reason_of(report)
         if report.when == "teardown" and report.user_properties:
             entry["figures"] = dict(report.user_properties)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.entries:
             return
-        path = results_file(RESULTS)
-        commit_to_file(path, self.entries)
+        path = results_file(self.folder)
+        save_entries(path, self.entries)
         for name, entry in self.entries.items():
             for figure, value in entry.get("figures", {}).items():
                 terminalreporter.write_line(f"{name}: {figure} = {value}")
         terminalreporter.write_line(f"written to {path}")
 
 
+def reason_of(report: pytest.TestReport) -> str:
+    """Why a test was skipped or failed, in at most 300 letters."""
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2][:300]
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return (crash.message if crash else report.longreprtext).strip()[:300]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the results go."""
+    parser.addoption("--campaign-results", type=Path, default=Path(__file__).parent / "results")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Called by pytest: `-p tests.campaign.record` turns the recording on."""
-    config.pluginmanager.register(Recorder(), "campaign-recorder")
+    """`-p tests.campaign.record` turns the recording on."""
+    config.pluginmanager.register(Recorder(config.getoption("--campaign-results")), "campaign-recorder")
