@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.benchmarks.measure import take_turns
-from tests.committed import save_entries, load, results_file
+from tests.committed import load, results_file, save_entries
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW_TESTS = """

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nastransfer.study.machine import machine
-from tests.committed import save_entries, results_file
+from tests.committed import results_file, save_entries
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))

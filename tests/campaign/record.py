@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.committed import save_entries, results_file
+from tests.committed import results_file, save_entries
 
 
 class Recorder:
