@@ -10,7 +10,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import comb
+from itertools import combinations
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +38,10 @@ CONCAT = tuple(range(INPUTS, INPUTS + NODES))
 EDGES = tuple((node, source) for node in CONCAT for source in range(node))
 """The 14 possible edges as (node, source), node by node: the row order of a supernet's mixture weights."""
 
-SPACE_SIZE = (comb(2, 2) * comb(3, 2) * comb(4, 2) * comb(5, 2) * len(OPERATIONS) ** (2 * NODES)) ** 2
+_SOURCE_PAIRS = {node: list(combinations(range(node), 2)) for node in CONCAT}
+_CHOICES = [len(pairs) for pairs in _SOURCE_PAIRS.values()] + [len(OPERATIONS)] * (2 * NODES)
+
+SPACE_SIZE = prod(_CHOICES) ** 2
 """Number of different genotypes: 1,037,664,180 normal cells times as many reduction cells."""
 
 CELLS = ("normal", "reduce")
@@ -242,11 +246,10 @@ def _integer(value: Any) -> int | None:
 
 
 def _random_cell(rng: np.random.Generator) -> Cell:
+    draws = rng.integers(_CHOICES).tolist()
     nodes = []
-    for node in CONCAT:
-        # Tuples are sorted by source in the constructor, so the order of this draw leaves no trace.
-        sources = rng.choice(node, size=2, replace=False)
-        ops = rng.integers(len(OPERATIONS), size=2)
-        edges = sorted((int(source), OPERATIONS[op]) for source, op in zip(sources, ops, strict=True))
-        nodes.append((Edge(edges[0][1], edges[0][0]), Edge(edges[1][1], edges[1][0])))
+    for index, node in enumerate(CONCAT):
+        first, second = _SOURCE_PAIRS[node][draws[index]]
+        ops = draws[NODES + 2 * index : NODES + 2 * index + 2]
+        nodes.append((Edge(OPERATIONS[ops[0]], first), Edge(OPERATIONS[ops[1]], second)))
     return (nodes[0], nodes[1], nodes[2], nodes[3])
