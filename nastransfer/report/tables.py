@@ -1,0 +1,198 @@
+"""The RI table: which method, searched on what, beats random sampling on which target, by how much, and how sure."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from typing import Any
+
+import polars as pl
+
+from nastransfer.report.arms import Arm, arms, per_search
+from nastransfer.report.names import listed, method_name, set_name, source_name
+from nastransfer.stats.improvement import WELCH, relative_improvement
+from nastransfer.stats.sample import sample
+
+# name -> (type, meaning)
+RI_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
+    "study": (pl.String(), "study, or paper of a published row"),
+    "origin": (pl.String(), "own or published"),
+    "target": (pl.String(), "data set trained and tested on"),
+    "protocol": (pl.String(), "named settings of the final training"),
+    "method": (pl.String(), "search method"),
+    "preset": (pl.String(), "settings of the search, where a study has several of a method"),
+    "source": (pl.String(), "data set searched on"),
+    "selection": (pl.String(), "how it was cut down; all: not at all"),
+    "n_method": (pl.Int64(), "searches whose genotype was trained; null: not published"),
+    "n_random": (pl.Int64(), "random genotypes compared with; null: not published"),
+    "top1_mean": (pl.Float64(), "mean top-1 of the method, percent"),
+    "top1_std": (pl.Float64(), "its standard deviation over searches (ddof 1)"),
+    "random_mean": (pl.Float64(), "mean top-1 of random sampling, percent"),
+    "random_std": (pl.Float64(), "its standard deviation over genotypes (ddof 1)"),
+    "ri_percent": (pl.Float64(), "relative improvement over random sampling"),
+    "ri_low": (pl.Float64(), "lower end of its 95% interval"),
+    "ri_high": (pl.Float64(), "upper end"),
+    "note": (pl.String(), "why something is missing, and what was averaged or left out"),
+}
+
+HEADERS = ("target", "method", "searched on", "n", "top-1, %", "random, %", "RI, %", "95% interval, %")
+CONFIDENCE = 0.95
+EMPTY = "No finished training to compare yet."
+
+
+def ri_table(frame: pl.DataFrame) -> pl.DataFrame:
+    """RI over random sampling of each method and source on each target; columns `RI_COLUMNS`.
+
+    Random sampling of the same study, target, protocol and augment seeds is the baseline. RI as papers print it follows
+    in rows of `origin` published, without interval. An unfinished study gives what is there. `ValueError` for NaN and
+    impossible accuracies, and for several protocols on one target.
+    """
+    rows = [_own(arm) for arm in arms(frame)]
+    printed = frame.filter(pl.col("origin") == "published", pl.col("ri_percent").is_not_null())
+    return pl.DataFrame(
+        [*rows, *map(_printed, printed.iter_rows(named=True))], {k: v[0] for k, v in RI_COLUMNS.items()}
+    )
+
+
+def _own(arm: Arm) -> dict[str, Any]:
+    own, random = arm.accuracies, per_search(arm.baseline)
+    summary = arm.summary
+    row = {
+        name: getattr(arm, name) for name in ("study", "target", "method", "preset", "source", "selection")
+    }
+    row |= {"origin": "own", "protocol": arm.runs["protocol"][0]}
+    row |= {"n_method": len(own), "n_random": len(random), "top1_mean": summary.mean, "top1_std": summary.std}
+    notes = [*arm.notes, *_what_was_averaged(arm)]
+    if random:
+        baseline = sample("random sampling", random)
+        found = relative_improvement(own, random, CONFIDENCE)
+        row |= {"random_mean": baseline.mean, "random_std": baseline.std}
+        row |= {"ri_percent": found.estimate, "ri_low": found.low, "ri_high": found.high}
+        notes = [found.reason, *notes] if found.reason else notes
+    else:
+        seeds = listed(sorted(set(arm.runs["augment_seed"]), key=str))
+        notes = [f"no random run with augment seed {seeds} is finished, so there is no RI", *notes]
+    return {**row, "note": "; ".join(notes) or None}
+
+
+def _what_was_averaged(arm: Arm) -> list[str]:
+    notes = []
+    if arm.runs.height > len(arm.accuracies):
+        seeds = listed(sorted(set(arm.runs["augment_seed"]), key=str))
+        notes.append(f"each search's mean over augment seeds {seeds}")
+    distinct = arm.runs["genotype"].n_unique()
+    if distinct < len(arm.accuracies):
+        notes.append(
+            f"{len(arm.accuracies)} searches found {distinct} distinct genotype{'s' if distinct > 1 else ''}"
+        )
+    return notes
+
+
+def _printed(row: dict[str, Any]) -> dict[str, Any]:
+    kept = ("study", "origin", "target", "protocol", "method", "preset", "source", "selection", "ri_percent")
+    return {
+        **{name: row[name] for name in kept},
+        "note": f"as printed in {row['study']}, {row['feeds']}: no interval",
+    }
+
+
+def ri_text(table: pl.DataFrame) -> str:
+    """The RI table for a terminal."""
+    if table.is_empty():
+        return EMPTY
+    lines, prose = _cells(table)
+    widths = [max(map(len, column)) for column in zip(HEADERS, *lines, strict=True)]
+    ruled = [HEADERS, tuple("-" * width for width in widths), *lines]
+    padded = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in ruled]
+    return "\n".join([*padded, "", *(textwrap.fill(text, 110) for text in prose)])
+
+
+def ri_markdown(table: pl.DataFrame) -> str:
+    """The RI table in Markdown; names cannot break out of their cells."""
+    if table.is_empty():
+        return EMPTY
+    lines, prose = _cells(table)
+    ruled = [HEADERS, ("---",) * len(HEADERS), *([markdown_text(cell) for cell in line] for line in lines)]
+    rows = ["| " + " | ".join(line) + " |" for line in ruled]
+    return "\n".join([*rows, "", *(f"{markdown_text(text)}  " for text in prose)])
+
+
+def ri_html(table: pl.DataFrame) -> str:
+    """The RI table as an HTML fragment that takes on the page's colours; narrow screens get a card a row."""
+    if table.is_empty():
+        return f"<p>{EMPTY}</p>"
+    lines, prose = _cells(table)
+    head = "".join(f'<th scope="col">{name}</th>' for name in HEADERS)
+    body = "".join(f"<tr>{''.join(map(_html_cell, HEADERS, line))}</tr>" for line in lines)
+    below = "".join(f"<p>{html.escape(text)}</p>" for text in prose)
+    return (
+        f'<style>{_CSS}</style><div class="nastransfer-ri"><table><caption>Relative improvement (RI) over random '
+        f"sampling</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}</div>"
+    )
+
+
+def _html_cell(header: str, cell: str) -> str:
+    return f'<td data-label="{header}">{html.escape(cell)}</td>'
+
+
+def legend(table: pl.DataFrame) -> str:
+    """What the columns mean, in one paragraph."""
+    said = ["RI: relative improvement of the mean top-1 accuracy over random sampling."]
+    said.append("n: searches against random genotypes. ±: standard deviation (ddof 1).")
+    if table["ri_low"].null_count() < table.height:
+        said.append(f"Interval: {WELCH}.")
+    protocols = table["protocol"].drop_nulls().unique().sort().to_list()
+    if protocols:
+        said.append(f"Final training: {listed(protocols)}.")
+    return " ".join(said)
+
+
+def markdown_text(text: str) -> str:
+    """`text` with everything escaped that Markdown, in any dialect that we meet, could take for markup."""
+    escaped = "".join(f"\\{sign}" if sign in "\\`*_{}[]#|$:~" else sign for sign in text)
+    return html.escape(escaped, quote=False)
+
+
+def _cells(table: pl.DataFrame) -> tuple[list[tuple[str, ...]], list[str]]:
+    """The table's cells as text, and the prose below: its legend and the notes to which last cells refer by number."""
+    notes: list[str] = list(dict.fromkeys(note for note in table["note"] if note is not None))
+    studies = table.filter(origin="own")["study"].n_unique()
+    lines: list[tuple[str, ...]] = []
+    for row in table.iter_rows(named=True):
+        printed = row["origin"] == "published"
+        missing = "not given" if printed else "none"
+        marks = ["published"] if printed else [row["study"]] if studies > 1 else []
+        named = ", ".join(filter(None, [method_name(row["method"]), row["preset"], *marks]))
+        interval = missing if row["ri_low"] is None else f"{row['ri_low']:+.2f} to {row['ri_high']:+.2f}"
+        lines.append(
+            (
+                set_name(row["target"]),
+                named,
+                source_name(row["source"], row["selection"]),
+                missing if row["n_method"] is None else f"{row['n_method']} against {row['n_random']}",
+                _mean(row["top1_mean"], row["top1_std"], missing),
+                _mean(row["random_mean"], row["random_std"], missing),
+                missing if row["ri_percent"] is None else f"{row['ri_percent']:+.2f}",
+                interval if row["note"] is None else f"{interval} [{notes.index(row['note']) + 1}]",
+            )
+        )
+    return lines, [legend(table), *(f"[{number}] {note}" for number, note in enumerate(notes, 1))]
+
+
+def _mean(mean: float | None, std: float | None, missing: str) -> str:
+    if mean is None:
+        return missing
+    return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
+
+
+_CSS = """
+.nastransfer-ri table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.9rem}
+.nastransfer-ri caption{text-align:left;font-weight:600;padding:.25rem 0}
+.nastransfer-ri th,.nastransfer-ri td{text-align:left;padding:.35rem .6rem;border:0;
+border-bottom:1px solid rgba(128,128,128,.4)}
+.nastransfer-ri p{font-size:.8rem;margin:.4rem 0}
+@media (max-width:760px){.nastransfer-ri thead{position:absolute;left:-9999px}
+.nastransfer-ri tr{display:block;padding:.4rem 0;border-bottom:1px solid rgba(128,128,128,.6)}
+.nastransfer-ri td{display:flex;justify-content:space-between;gap:1rem;border:0;padding:.15rem 0;text-align:right}
+.nastransfer-ri td::before{content:attr(data-label);opacity:.75}}
+""".replace("\n", "")
