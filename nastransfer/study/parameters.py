@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nastransfer.study.plan import KINDS, Task, augment_task, proxy_task, search_task
-from nastransfer.study.settings import Strict, choose, validate
+from nastransfer.train.settings import Strict, choose, validate
 from nastransfer.study.spec import Seed, Source
 
 

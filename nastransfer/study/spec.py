@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from nastransfer.data.datasets import DATASETS
+from nastransfer.data.datasets import names
 from nastransfer.data.proxies import ProxySpec, proxies
 from nastransfer.search.searcher import make_searcher, searchers
-from nastransfer.study.settings import Strict, choose, validate
+from nastransfer.train.settings import Strict, choose, validate
 from nastransfer.train.protocol import protocol
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -41,7 +41,7 @@ class Source(Strict):
     @field_validator("dataset")
     @classmethod
     def _known(cls, value: str) -> str:
-        return choose("data set", value, DATASETS)
+        return choose("data set", value, names())
 
     @property
     def label(self) -> str:
