@@ -1,0 +1,211 @@
+"""What a search method is: frozen settings with one method that yields steps; and the registry of methods (no torch).
+
+A method knows no path, no logger and no print. A new one is a file with a final `Searcher` and a line in `_HOMES`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from nastransfer.data.datasets import Dataset
+from nastransfer.data.splits import search_halves
+from nastransfer.data.streams import Streams
+from nastransfer.space.genotype import Genotype
+from nastransfer.train.settings import Strict, choose, validate
+from nastransfer.train.steps import run_to_end
+
+if TYPE_CHECKING:
+    import torch
+
+    from nastransfer.data.batches import Batches
+
+# preset -> settings that differ from the defaults
+Presets = Mapping[str, Mapping[str, Any]]
+
+# method -> module and class of its settings; imported on first use, none of them imports torch.
+_HOMES = {
+    "darts1": ("nastransfer.search.darts", "FirstOrderDarts"),
+    "random": ("nastransfer.search.random_sampling", "RandomSampling"),
+}
+
+
+@dataclass(frozen=True)
+class SearchData:
+    """A source as a search may see it: two halves of its train part, cut by the seed, the same for every method.
+
+    Images are read when a method asks for batches; a method that needs none reads none.
+    """
+
+    dataset: Dataset
+    seed: int
+    device: str = "auto"
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.dataset.classes)
+
+    def pick_device(self) -> torch.device:
+        """The device that batches and networks of this search live on."""
+        from nastransfer.train.device import pick_device
+
+        return pick_device(self.device)
+
+    def batches(
+        self,
+        half: Literal["train", "val"],
+        *,
+        batch: int,
+        resolution: int | None = None,
+        images: int | None = None,
+        training: bool = True,
+    ) -> Batches:
+        """One half as batches, at most `images` of it, with or without the random transforms of training.
+
+        Raises `ValueError` where a class has no image in a half, or the half has fewer images than a batch.
+        """
+        from nastransfer.data.batches import load_batches
+
+        train, val = search_halves(self.dataset.manifest, self.seed, images)
+        chosen = train if half == "train" else val
+        if len(chosen) < batch:
+            raise ValueError(
+                f"the {half} half of {self.dataset.name!r} has {len(chosen)} images, fewer than a batch of {batch}: "
+                "choose a smaller batch or a larger source"
+            )
+        return load_batches(
+            self.dataset,
+            half,
+            manifest=chosen,
+            batch=batch,
+            resolution=resolution,
+            device=self.pick_device(),
+            training=training,
+        )
+
+
+@dataclass(frozen=True)
+class SearchStep:
+    """Where a search stands after `step` of `steps` (0: before the first).
+
+    `genotype`: what it would answer now. `scores`: accuracies in percent and losses, by name. `entropy`: mean of the
+    architecture distribution's decisions, in nats; None where there is no such distribution. `cost`: seconds (in all,
+    and by what they went into) and images_seen since the start, and `arch_lr_factor` where one applies.
+    """
+
+    step: int
+    steps: int
+    genotype: Genotype | None
+    scores: dict[str, float] = field(default_factory=dict)
+    entropy: float | None = None
+    cost: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def skip_share(self) -> float | None:
+        """Share of skip connections among the 8 operations of the normal cell; high where a search collapses."""
+        if self.genotype is None:
+            return None
+        operations = [edge.op for node in self.genotype.normal for edge in node]
+        return operations.count("skip_connect") / len(operations)
+
+    def to_event(self) -> dict[str, Any]:
+        """Plain data with `step` and `steps`, as the study's events and histories have them."""
+        return {
+            "step": self.step,
+            "steps": self.steps,
+            **self.scores,
+            "entropy": self.entropy,
+            "skip_share": self.skip_share,
+            "genotype": str(self.genotype) if self.genotype is not None else None,
+            **self.cost,
+        }
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The genotype found, the steps that led to it (one mapping each), and the cost columns of the results frame."""
+
+    genotype: Genotype
+    method: str
+    settings: dict[str, Any]
+    seed: int
+    history: list[dict[str, Any]]
+    cost: dict[str, Any]
+
+
+class Searcher(Strict, ABC):
+    """Settings of a search method, defaults from its paper, and the search itself."""
+
+    method: ClassVar[str]
+    title: ClassVar[str]
+    presets: ClassVar[Presets]
+    preset_version: ClassVar[int]
+
+    @abstractmethod
+    def search(self, data: SearchData, streams: Streams) -> Iterator[SearchStep]:
+        """Search on `data`, drawing all randomness from `streams`; the last step's genotype is the answer."""
+
+
+def searchers() -> dict[str, type[Searcher]]:
+    """The known methods: name -> class of settings."""
+    return {name: getattr(importlib.import_module(module), kind) for name, (module, kind) in _HOMES.items()}
+
+
+def make_searcher(method: str, preset: str = "paper", **settings: Any) -> Searcher:
+    """The settings of a method's preset with some changed.
+
+    Raises `ValueError` with the nearest known name for an unknown method, preset or setting, and with rule and value
+    for a value out of range.
+    """
+    kind = searchers()[choose("method", method, _HOMES)]
+    values = kind.presets[choose(f"preset of {method}", preset, kind.presets)]
+    return validate(kind, {**values, **settings}, f"settings of {method}")
+
+
+def search(
+    method: str, dataset: Dataset, seed: int = 2, preset: str = "tiny", **settings: Any
+) -> SearchResult:
+    """Search for a genotype on `dataset` (a whole set or a proxy of one; only its train and val parts are seen).
+
+    `settings` are the method's that differ from the preset's, and `device` ("auto", "cpu", "cuda", "cuda:N"). The same
+    seed gives the same genotype and scores, bit for bit on a CPU at an equal number of threads.
+    """
+    return run_to_end(search_steps(method, dataset, seed=seed, preset=preset, **settings))
+
+
+def search_steps(
+    method: str,
+    dataset: Dataset,
+    *,
+    seed: int = 2,
+    preset: str = "tiny",
+    device: str = "auto",
+    **settings: Any,
+) -> Generator[SearchStep, None, SearchResult]:
+    """`search`, step by step: yields each `SearchStep`, returns the `SearchResult`.
+
+    Raises `nastransfer.train.loop.Diverged` when a loss blows up: there is no genotype then.
+    """
+    searcher = make_searcher(method, preset, **settings)
+    data = SearchData(dataset, seed, device)
+    started = time.perf_counter()
+    history: list[SearchStep] = []
+    for step in searcher.search(data, Streams(seed, "search", method)):
+        history.append(step)
+        yield step
+    last = history[-1]
+    assert last.genotype is not None
+    cost = {
+        **last.cost,
+        "seconds": round(time.perf_counter() - started, 3),
+        "preset_version": searcher.preset_version,
+        "entropy_start": history[0].entropy,
+        "entropy_end": last.entropy,
+    }
+    rows = [step.to_event() for step in history]
+    return SearchResult(last.genotype, method, searcher.model_dump(mode="json"), seed, rows, cost)

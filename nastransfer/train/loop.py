@@ -1,0 +1,203 @@
+"""One training and one evaluation loop, for the final training and for the weights that searches share.
+
+Step order of methods.md 7.3: zero gradients, forward, cross entropy (plus the weighted auxiliary one), backward, clip
+the global norm, SGD step. Accuracies are percent; losses are means over images. Nothing here waits for a GPU within an
+epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+Forward = Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]
+Batch = tuple[Tensor, Tensor]
+
+
+class Diverged(RuntimeError):
+    """The loss is not a number any more: there is no result. `step` counts weight steps from 0."""
+
+    def __init__(self, step: int, loss: float) -> None:
+        super().__init__(
+            f"training diverged: the loss at step {step} is {loss}; try a smaller lr or another seed"
+        )
+        self.step = step
+        self.loss = loss
+
+
+@dataclass(frozen=True)
+class Scores:
+    """An evaluation: `top5` is None below 6 classes; `correct` and `total` are images of each class."""
+
+    top1: float
+    top5: float | None
+    loss: float
+    correct: tuple[int, ...]
+    total: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TrainScores:
+    """Batches trained on: mean loss and top-1 of their images before each step; how many images and batches."""
+
+    loss: float
+    top1: float
+    images: int
+    steps: int
+
+
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Let every group of parameters learn at rate `lr`."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor, clip: float) -> None:
+    """One step down the gradient of `loss` (0-d), its global L2 norm over the optimizer's parameters cut to `clip`."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(parameters, clip)
+    optimizer.step()
+
+
+def weight_step(
+    forward: Forward,
+    optimizer: torch.optim.Optimizer,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    clip: float,
+    auxiliary: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """One optimizer step on a batch (`images` [n, 3, H, W], `labels` [n]); `forward` gives logits [n, classes].
+
+    Where `forward` gives a pair, the second are the auxiliary head's logits, whose loss counts `auxiliary` times.
+    Returns the mean cross entropy of the (main) logits and how many were right, both 0-d, detached, before the step.
+    """
+    output = forward(images)
+    logits, extra = output if isinstance(output, tuple) else (output, None)
+    loss = cross_entropy(logits, labels)
+    total = loss if extra is None else loss + auxiliary * cross_entropy(extra, labels)
+    descend(optimizer, total, clip)
+    return loss.detach(), count_right(logits, labels)
+
+
+def count_right(logits: Tensor, labels: Tensor) -> Tensor:
+    """How many rows of `logits` [n, classes] are largest at their label; 0-d."""
+    return (logits.detach().argmax(dim=1) == labels).sum()
+
+
+def join_single(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches, a last one of a single image joined to the one before: batch norm needs two values a channel."""
+    held: Batch | None = None
+    for images, labels in batches:
+        if held is not None and len(labels) == 1:
+            held = torch.cat([held[0], images]), torch.cat([held[1], labels])
+            continue
+        if held is not None:
+            yield held
+        held = images, labels
+    if held is not None:
+        yield held
+
+
+def num_steps(images: int, batch: int) -> int:
+    """Weight steps of an epoch of `images` images under `join_single`."""
+    steps = math.ceil(images / batch)
+    return steps - 1 if steps > 1 and images % batch == 1 else steps
+
+
+class Tally:
+    """Losses and right answers of batches since the last look; nothing is fetched from the device before."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[Tensor, Tensor, int]] = []
+
+    @property
+    def steps(self) -> int:
+        """Batches since the last look."""
+        return len(self._rows)
+
+    def add(self, loss: Tensor, right: Tensor, size: int) -> None:
+        """A batch's mean loss and number of right answers (both 0-d), and its size."""
+        self._rows.append((loss, right, size))
+
+    def take(self, done: int) -> TrainScores:
+        """Means over all images since the last look, of which there must be some; then starts anew.
+
+        Raises `Diverged` where a loss is not a number; `done` is how many steps were done, these included.
+        """
+        losses = torch.stack([loss for loss, _, _ in self._rows]).double().cpu()
+        sizes = torch.tensor([size for _, _, size in self._rows])
+        right = int(torch.stack([right for _, right, _ in self._rows]).sum())
+        first = done - self.steps
+        self._rows = []
+        bad = torch.nonzero(~torch.isfinite(losses))
+        if len(bad):
+            raise Diverged(first + int(bad[0]), float(losses[bad[0]]))
+        images = int(sizes.sum())
+        return TrainScores(float((losses * sizes).sum()) / images, 100.0 * right / images, images, len(sizes))
+
+
+def train_epoch(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[Batch],
+    *,
+    lr: Callable[[int], float],
+    clip: float,
+    auxiliary: float = 0.0,
+    first_step: int = 0,
+) -> TrainScores:
+    """Train `network` on each of `batches`, the n-th at learning rate `lr(n)`, n counted from `first_step`.
+
+    Raises `Diverged` where a loss was not a number, once the epoch is over.
+    """
+    network.train()
+    tally = Tally()
+    for step, (images, labels) in enumerate(join_single(batches), start=first_step):
+        set_lr(optimizer, lr(step))
+        loss, right = weight_step(network, optimizer, images, labels, clip=clip, auxiliary=auxiliary)
+        tally.add(loss, right, len(labels))
+    if not tally.steps:
+        raise ValueError("an epoch needs at least one batch, got none")
+    return tally.take(first_step + tally.steps)
+
+
+@torch.no_grad()
+def evaluate(network: nn.Module, batches: Iterable[Batch], classes: int, *, step: int = 0) -> Scores:
+    """Scores of `network` in evaluation mode (running batch-norm statistics, no drop path) over `batches`.
+
+    Raises `Diverged` (at `step`) where the loss is not a number.
+    """
+    network.eval()
+    losses, right5 = [], []
+    totals, correct = [], []
+    for images, labels in batches:
+        logits = network(images)
+        losses.append(cross_entropy(logits, labels, reduction="sum"))
+        right = logits.argmax(dim=1) == labels
+        totals.append(torch.bincount(labels, minlength=classes))
+        correct.append(torch.bincount(labels[right], minlength=classes))
+        if classes > 5:
+            right5.append((logits.topk(5, dim=1).indices == labels[:, None]).sum())
+    if not losses:
+        raise ValueError("an evaluation needs at least one image, got none")
+    total, hits = torch.stack(totals).sum(dim=0), torch.stack(correct).sum(dim=0)
+    images_seen = int(total.sum())
+    loss = float(torch.stack(losses).double().sum()) / images_seen
+    if not math.isfinite(loss):
+        raise Diverged(step, loss)
+    return Scores(
+        top1=100.0 * int(hits.sum()) / images_seen,
+        top5=100.0 * int(torch.stack(right5).sum()) / images_seen if right5 else None,
+        loss=loss,
+        correct=tuple(hits.tolist()),
+        total=tuple(total.tolist()),
+    )
