@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nastransfer.space.grammar import PlacedError, Step, describe, read_text
+from nastransfer.space.grammar import Path, PlacedError, describe, read_text
 
 OPERATIONS = (
     "max_pool_3x3",
@@ -86,20 +86,21 @@ class Genotype:
         """
         if isinstance(source, Genotype):
             return source
+        text = source if isinstance(source, str) else None
+        offsets: dict[Path, int] = {}
         try:
-            if isinstance(source, str):
-                fields, offsets = read_text(source, FIELDS)
+            if text is not None:
+                fields, offsets = read_text(text, FIELDS)
             elif isinstance(source, Mapping):
-                fields, offsets = dict(source), {}
+                fields = dict(source)
             else:
-                raise ValueError(
-                    f"a genotype is read from text, a dict or a Genotype, got {type(source).__name__}: "
-                    f"{describe(source)}"
+                kind = type(source).__name__
+                raise PlacedError(
+                    (), f"it is read from text, a dict or a Genotype, got {kind}: {describe(source)}"
                 )
             return _from_fields(fields)
         except PlacedError as error:
-            where = offsets if isinstance(source, str) and error.offset is None else {}
-            raise ValueError(error.explain(source if isinstance(source, str) else None, where)) from error
+            raise ValueError(error.explain(text, offsets)) from error
 
     @classmethod
     def from_json(cls, text: str) -> "Genotype":
@@ -183,7 +184,7 @@ def _check_concat(value: Any, name: str) -> None:
         )
 
 
-def _cell(value: Any, path: tuple[Step, ...]) -> Cell:
+def _cell(value: Any, path: Path) -> Cell:
     """Check one cell, nested by node or as a flat list of pairs, and sort each node's edges by source."""
     pairs = _sequence(value, path, "a cell is a list of 4 nodes with 2 edges each, or a flat list of 8 edges")
     if pairs and _looks_like_edge(pairs[0]):
@@ -204,7 +205,7 @@ def _cell(value: Any, path: tuple[Step, ...]) -> Cell:
     return (nodes[0], nodes[1], nodes[2], nodes[3])
 
 
-def _node(placed: list[tuple[Any, tuple[Step, ...]]], node: int) -> Node:
+def _node(placed: list[tuple[Any, Path]], node: int) -> Node:
     first, second = (_edge(value, path, node) for value, path in placed)
     if first.source == second.source:
         path = (*placed[1][1], 1)
@@ -214,7 +215,7 @@ def _node(placed: list[tuple[Any, tuple[Step, ...]]], node: int) -> Node:
     return (first, second) if first.source < second.source else (second, first)
 
 
-def _edge(value: Any, path: tuple[Step, ...], node: int) -> Edge:
+def _edge(value: Any, path: Path, node: int) -> Edge:
     pair = _sequence(value, path, "an edge is a pair (operation, source)")
     if len(pair) != 2:
         raise PlacedError(path, f"an edge is a pair (operation, source), got {len(pair)} values")
@@ -233,7 +234,7 @@ def _looks_like_edge(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and len(value) > 0 and isinstance(value[0], str)
 
 
-def _sequence(value: Any, path: tuple[Step, ...], rule: str) -> list[Any]:
+def _sequence(value: Any, path: Path, rule: str) -> list[Any]:
     if not isinstance(value, (list, tuple)):
         raise PlacedError(path, f"{rule}, got {describe(value)}")
     return list(value)

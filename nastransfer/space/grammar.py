@@ -11,8 +11,7 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-Step = str | int
-Path = tuple[Step, ...]
+Path = tuple[str | int, ...]
 
 MAX_DEPTH = 8
 """A genotype nests four deep; text that goes on is refused before it can exhaust the stack."""
@@ -118,11 +117,13 @@ class _Reader:
 
     def _call(self) -> dict[str, Any]:
         values: dict[str, Any] = {}
+        named = False
         self._take("sign", "(")
         while not self._next_is("sign", ")"):
             token = self.tokens[self.position]
-            if token.kind == "name" and token.text != "range":
-                self.position += 1
+            if named or (token.kind == "name" and token.text != "range"):
+                named = True
+                self._take("name", None, f"a field name ({', '.join(self.fields)})")
                 self._take("sign", "=")
                 self._field(values, token.text, token.offset)
             elif len(values) < len(self.fields):

@@ -12,8 +12,7 @@ STEM_STRIDE = {"cifar": 1, "imagenet": 8}
 """Pixels of the image for a pixel of the first cell's newer input."""
 
 MIN_PIXELS = {"cifar": 8, "imagenet": 32}
-"""Images must be multiples of these halved maps: two reductions behind the stem, at least 2 pixels at the end of the
-first."""
+"""Smallest side of an image: after both reductions 8 pixels leave a map of 2, 32 behind the imagenet stem one of 1."""
 
 
 class CellShape(NamedTuple):
@@ -38,8 +37,7 @@ def reductions(cells: int) -> tuple[int, int]:
 
 def stack(channels: int, cells: int, stem: str) -> list[CellShape]:
     """The shapes of all cells, first to last; ValueError for counts that make no network."""
-    if stem not in STEMS:
-        raise ValueError(f"unknown stem {stem!r}; allowed are {', '.join(STEMS)}")
+    check_stem(stem)
     if cells < 1:
         raise ValueError(f"a network has at least 1 cell, got {cells}")
     if channels < 1:
@@ -64,8 +62,15 @@ def stem_channels(channels: int, stem: str) -> int:
     return STEM_MULTIPLIER * channels if stem == "cifar" else channels
 
 
+def check_stem(stem: str) -> None:
+    """ValueError for a stem that does not exist."""
+    if stem not in STEMS:
+        raise ValueError(f"unknown stem {stem!r}; allowed are {', '.join(STEMS)}")
+
+
 def check_image_size(height: int, width: int, stem: str) -> None:
     """ValueError where the two reductions behind the stem cannot halve the map evenly."""
+    check_stem(stem)
     step = 4 * STEM_STRIDE[stem]
     smallest = MIN_PIXELS[stem]
     if min(height, width) < smallest or height % step or width % step:
