@@ -1,0 +1,146 @@
+"""Genotypes as numbers for searchers and predictors, and back: genes, tokens, one-hot edges, paths (no torch)."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nastransfer.space.genotype import (
+    CELLS,
+    CONCAT,
+    EDGES,
+    INPUTS,
+    NODES,
+    OPERATIONS,
+    Cell,
+    Genotype,
+    edge_index,
+)
+
+NUM_GENES = 8 * NODES
+GENE_CHOICES = tuple(
+    choices for _ in CELLS for node in CONCAT for choices in (len(OPERATIONS), node, len(OPERATIONS), node)
+)
+"""How many values each gene may take: NSGA-Net's blocks (operation, source, operation, source), normal cell first."""
+
+START_TOKEN = 0
+FIRST_OPERATION_TOKEN = 1 + NODES + 1
+VOCABULARY = FIRST_OPERATION_TOKEN + len(OPERATIONS)
+"""NAO's tokens in this space: 0 starts a sequence, 1 to 5 are sources 0 to 4, 6 to 12 are operations."""
+
+LONGEST_PATH = NODES
+
+
+def to_genes(genotype: Genotype) -> list[int]:
+    """32 integers, for each node (operation, source, operation, source); NSGA-Net's encoding in this space."""
+    return [gene for op, source in genotype.edges() for gene in (OPERATIONS.index(op), source)]
+
+
+def from_genes(genes: Sequence[int]) -> Genotype:
+    """The genotype of 32 genes in any order inside nodes; ValueError for values outside `GENE_CHOICES`."""
+    if len(genes) != NUM_GENES:
+        raise ValueError(f"a genotype has {NUM_GENES} genes, got {len(genes)}")
+    for place, (gene, choices) in enumerate(zip(genes, GENE_CHOICES, strict=True)):
+        if gene != int(gene) or not 0 <= gene < choices:
+            raise ValueError(f"gene {place} is an integer from 0 to {choices - 1}, got {gene}")
+    pairs = [(OPERATIONS[int(op)], int(source)) for op, source in zip(genes[::2], genes[1::2], strict=True)]
+    return Genotype.parse({"normal": pairs[: 2 * NODES], "reduce": pairs[2 * NODES :]})
+
+
+def to_tokens(genotype: Genotype) -> list[int]:
+    """NAO's 32 tokens: for each edge its source and its operation; normal cell first, without the start token."""
+    return [
+        token
+        for op, source in genotype.edges()
+        for token in (source + 1, FIRST_OPERATION_TOKEN + OPERATIONS.index(op))
+    ]
+
+
+def from_tokens(tokens: Sequence[int]) -> Genotype:
+    """The genotype of 32 tokens; ValueError where a token does not fit its place."""
+    if len(tokens) != NUM_GENES:
+        raise ValueError(f"a genotype has {NUM_GENES} tokens, got {len(tokens)}")
+    genes = []
+    for source, op in zip(tokens[::2], tokens[1::2], strict=True):
+        genes += [op - FIRST_OPERATION_TOKEN, source - 1]
+    try:
+        return from_genes(genes)
+    except ValueError as error:
+        raise ValueError(f"the tokens {list(tokens)} are no genotype: {error}") from error
+
+
+def to_one_hot(genotype: Genotype) -> NDArray[np.float32]:
+    """Array [2 cells, 14 edges, 7 operations] with a one for every kept edge, rows as in `genotype.EDGES`."""
+    hot = np.zeros((len(CELLS), len(EDGES), len(OPERATIONS)), dtype=np.float32)
+    for cell, kind in enumerate(CELLS):
+        for node, pair in zip(CONCAT, genotype.cell(kind), strict=True):
+            for op, source in pair:
+                hot[cell, edge_index(node, source), OPERATIONS.index(op)] = 1.0
+    return hot
+
+
+def from_one_hot(hot: NDArray[np.floating]) -> Genotype:
+    """The genotype of such an array; ValueError where it does not hold two single ones a node."""
+    expected = (len(CELLS), len(EDGES), len(OPERATIONS))
+    if hot.shape != expected or not np.isin(hot, (0, 1)).all():
+        raise ValueError(
+            f"a one-hot genotype is an array {expected} of zeros and ones, got shape {hot.shape}"
+        )
+    nodes: dict[str, list[list[tuple[str, int]]]] = {}
+    for cell, kind in enumerate(CELLS):
+        kept = [(*EDGES[edge], OPERATIONS[op]) for edge, op in np.argwhere(hot[cell])]
+        nodes[kind] = [[(op, source) for at, source, op in kept if at == node] for node in CONCAT]
+    return Genotype.parse(nodes)
+
+
+def path_names(longest: int = LONGEST_PATH) -> list[tuple[str, int, tuple[str, ...]]]:
+    """What `path_features` counts: (cell kind, input, operations along the path), shortest paths first."""
+    _check_longest(longest)
+    sequences: list[tuple[str, ...]] = [()]
+    names = []
+    for _ in range(longest):
+        sequences = [(*head, op) for head in sequences for op in OPERATIONS]
+        names += [(kind, source, ops) for kind in CELLS for source in range(INPUTS) for ops in sequences]
+    return names
+
+
+def path_features(genotype: Genotype, longest: int = LONGEST_PATH) -> NDArray[np.float32]:
+    """How often each sequence of operations leads from a cell's input to a node (White et al., BANANAS, 2021).
+
+    Every node is part of the cell's output, so every path to a node counts. Array of `len(path_names(longest))`:
+    28, 224, 1,596 or 11,200 for paths of at most 1 to 4 operations.
+    """
+    _check_longest(longest)
+    counts = np.zeros(
+        2 * INPUTS * sum(len(OPERATIONS) ** length for length in range(1, longest + 1)), np.float32
+    )
+    for cell, kind in enumerate(CELLS):
+        for source, ops in _paths(genotype.cell(kind)):
+            if len(ops) <= longest:
+                counts[_path_place(cell, source, ops)] += 1
+    return counts
+
+
+def _check_longest(longest: int) -> None:
+    if not 1 <= longest <= LONGEST_PATH:
+        raise ValueError(f"paths have 1 to {LONGEST_PATH} operations, got longest={longest}")
+
+
+def _paths(cell: Cell) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """All paths of a cell as (input, operation ids), one for each way to each node."""
+    reached: list[list[tuple[int, tuple[int, ...]]]] = [[(source, ())] for source in range(INPUTS)]
+    for pair in cell:
+        ends = [
+            (start, (*ops, OPERATIONS.index(op))) for op, source in pair for start, ops in reached[source]
+        ]
+        reached.append(ends)
+        yield from ends
+
+
+def _path_place(cell: int, source: int, ops: tuple[int, ...]) -> int:
+    """Place of a path in the order of `path_names`."""
+    shorter = 2 * INPUTS * sum(len(OPERATIONS) ** length for length in range(1, len(ops)))
+    number = 0
+    for op in ops:
+        number = number * len(OPERATIONS) + op
+    return shorter + (cell * INPUTS + source) * len(OPERATIONS) ** len(ops) + number

@@ -1,0 +1,98 @@
+"""Distances, features and drawing coordinates of genotypes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nastransfer.space.distance import cell_edit_distance, edge_distance, edit_distance, operation_distance
+from nastransfer.space.features import depths, features
+from nastransfer.space.genotype import CONCAT, Genotype
+from nastransfer.space.known import known_genotype, known_genotypes
+from nastransfer.space.layout import OUTPUT, cell_layout
+
+V1, V2 = known_genotype("DARTS_V1"), known_genotype("DARTS_V2")
+RANDOM = [Genotype.random(np.random.default_rng(seed)) for seed in range(12)]
+DISTANCES = (edge_distance, operation_distance, edit_distance)
+
+
+def with_edges(normal: list[tuple[str, int]]) -> Genotype:
+    return Genotype.parse({"normal": normal, "reduce": V2.to_dict()["reduce"]})
+
+
+def test_distances_are_metrics() -> None:
+    for distance in DISTANCES:
+        table = np.array([[distance(a, b) for b in RANDOM] for a in RANDOM])
+        assert (table == table.T).all()
+        assert (np.diag(table) == 0).all()
+        assert (table[:, None, :] <= table[:, :, None] + table[None, :, :]).all()
+        assert table.max() <= (
+            12 if distance is edge_distance else 16 if distance is operation_distance else 32
+        )
+    assert all(operation_distance(a, b) > 0 for a in RANDOM for b in RANDOM if a != b)
+
+
+def test_distances_by_hand() -> None:
+    """The two cells of DARTS: three operations differ on the same normal edges, two reduction edges are others."""
+    assert edge_distance(V1, V2) == 2
+    assert operation_distance(V1, V2) == 5
+    record = V2.to_dict()
+    record["normal"][3][1][0] = "sep_conv_5x5"
+    assert [distance(V2, Genotype.parse(record)) for distance in DISTANCES] == [0, 1, 1]
+    record["normal"][3][1][1] = 4
+    assert [distance(V2, Genotype.parse(record)) for distance in DISTANCES] == [1, 1, 2]
+    # Nodes 2 and 3 of this cell do the same, so for the graph it is all one which of them node 5 reads.
+    record["normal"][3][1][1] = 3
+    assert [distance(V2, Genotype.parse(record)) for distance in DISTANCES] == [1, 1, 1]
+
+
+def test_the_edit_distance_does_not_see_the_names_of_nodes() -> None:
+    first = with_edges(
+        [("sep_conv_3x3", i) for i in (0, 1)]
+        + [("max_pool_3x3", i) for i in (0, 1)]
+        + [("skip_connect", i) for i in (0, 2, 0, 3)]
+    )
+    second = with_edges(
+        [("max_pool_3x3", i) for i in (0, 1)]
+        + [("sep_conv_3x3", i) for i in (0, 1)]
+        + [("skip_connect", i) for i in (0, 3, 0, 2)]
+    )
+    assert operation_distance(first, second) > 0
+    assert cell_edit_distance(first.normal, second.normal) == 0
+
+
+def test_features_say_what_a_cell_is() -> None:
+    assert depths(V2.normal) == [0, 0, 1, 1, 1, 2]
+    found = features(V2)
+    assert found["normal_sep_conv_3x3"] == 5
+    assert found["reduce_max_pool_3x3"] == 5
+    assert found["normal_depth"] == found["reduce_depth"] == 2
+    assert found["normal_input_edges"] == 7
+    assert found["skip_share"] == 5 / 16
+    assert found["parameters_millions"] == pytest.approx(3.351502)
+    assert found["macs_millions"] == pytest.approx(528.35904)
+    assert sum(v for name, v in found.items() if name.endswith(("3x3", "5x5", "connect"))) == 16
+
+
+@pytest.mark.parametrize("genotype", [*[known.genotype for known in known_genotypes().values()], *RANDOM[:4]])
+def test_layouts_flow_to_the_right_and_keep_nodes_apart(genotype: Genotype) -> None:
+    for cell in (genotype.normal, genotype.reduce):
+        points = cell_layout(cell)
+        assert sorted(points) == [*range(6), OUTPUT]
+        for node, pair in zip(CONCAT, cell, strict=True):
+            assert all(points[edge.source][0] < points[node][0] for edge in pair)
+            assert points[node][0] < points[OUTPUT][0]
+        places = list(points.values())
+        assert min(np.hypot(a[0] - b[0], a[1] - b[1]) for i, a in enumerate(places) for b in places[:i]) > 0.5
+
+
+def test_known_genotypes_have_names_and_sources() -> None:
+    assert {"DARTS_V1", "DARTS_V2", "PDARTS", "PC_DARTS_CIFAR", "GDAS_V1", "SNAS"} <= set(known_genotypes())
+    digests = [known.genotype.digest for known in known_genotypes().values()]
+    assert len(set(digests)) == len(digests)
+    assert all(
+        "arXiv" in known.paper and known.source.startswith("github.com/")
+        for known in known_genotypes().values()
+    )
+    with pytest.raises(ValueError, match="unknown genotype 'NASNET'; known are DARTS_V1"):
+        known_genotype("NASNET")
