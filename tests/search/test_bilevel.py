@@ -1,0 +1,158 @@
+"""First-order DARTS at work on a tiny planted set, and its alternation on a quadratic with a known end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nastransfer.data.streams import Streams
+from nastransfer.search.bilevel import Bilevel, architecture_step, endless
+from nastransfer.search.darts import FirstOrderDarts
+from nastransfer.search.searcher import SearchData, SearchResult, make_searcher, search
+from nastransfer.train.loop import Diverged, descend
+from tests.planted import planted
+
+SMALL: dict[str, Any] = {"channels": 2, "batch": 8, "resolution": None, "steps": 4, "reports": 2}
+
+
+def settings(**changed: Any) -> FirstOrderDarts:
+    made = make_searcher("darts1", "quickstart", **{**SMALL, **changed})
+    assert isinstance(made, FirstOrderDarts)
+    return made
+
+
+def bilevel(seed: int = 2, arch_lr: float = 0.01, **changed: Any) -> tuple[Bilevel, SearchData]:
+    data = SearchData(planted(), seed)
+    return Bilevel(settings(**changed), data, Streams(seed), arch_lr=arch_lr), data
+
+
+def numbers(result: SearchResult) -> list[Any]:
+    """All that a repetition must reproduce: everything but times and memory."""
+    kept = [
+        {
+            name: value
+            for name, value in row.items()
+            if not name.startswith("seconds") and name != "peak_bytes"
+        }
+        for row in result.history
+    ]
+    return [result.genotype, kept]
+
+
+def test_first_order_ends_where_arithmetic_says() -> None:
+    """Fig. 2 of the DARTS paper, L_val = aw - 2a + 1, L_train = (w - a)^2: from (2, -2) first order goes to (2, 2)."""
+    alpha = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    weight = nn.Parameter(torch.tensor(-2.0, dtype=torch.float64))
+    arch_optimizer = torch.optim.SGD([alpha], 0.05)
+    weight_optimizer = torch.optim.SGD([weight], 0.3)
+    for _ in range(500):
+        architecture_step(arch_optimizer, [alpha], alpha * weight - 2 * alpha + 1)
+        fixed = alpha.detach()
+        descend(weight_optimizer, weight**2 - 2 * fixed * weight + fixed**2, clip=5.0)
+    assert [alpha.item(), weight.item()] == pytest.approx([2.0, 2.0], abs=1e-6)
+
+
+def test_an_architecture_step_moves_alphas_alone() -> None:
+    search_state, data = bilevel()
+    images, labels = next(endless(data.batches("val", batch=8), torch.Generator().manual_seed(0)))
+    weights = [value.clone() for value in search_state.network.parameters()]
+    alphas = [value.detach().clone() for value in search_state.alphas]
+    search_state.architecture_step(images, labels)
+    for before, after in zip(alphas, search_state.alphas, strict=True):
+        moved = (after.detach() - before).abs()
+        # Adam's first step has the length of its rate, whatever the gradient.
+        assert moved.max().item() == pytest.approx(0.01, rel=0.01)
+        assert (moved > 0).float().mean().item() > 0.9
+    assert all(map(torch.equal, weights, search_state.network.parameters()))
+    assert all(value.grad is None for value in search_state.network.parameters())
+
+
+def test_a_weight_step_moves_weights_alone_and_is_clipped() -> None:
+    search_state, data = bilevel(clip=1e-3, momentum=0.0, weight_decay=0.0)
+    images, labels = next(endless(data.batches("train", batch=8), torch.Generator().manual_seed(0)))
+    weights = [value.detach().clone() for value in search_state.network.parameters()]
+    alphas = [value.detach().clone() for value in search_state.alphas]
+    search_state.weights_step(images, labels, lr=2.0)
+    moves = [after - before for before, after in zip(weights, search_state.network.parameters(), strict=True)]
+    assert torch.linalg.vector_norm(torch.cat([move.flatten() for move in moves])).item() == pytest.approx(
+        2.0 * 1e-3, rel=1e-2
+    )
+    assert all(map(torch.equal, alphas, search_state.alphas))
+    assert all(value.grad is None for value in search_state.alphas)
+
+
+def test_alphas_start_small_and_different_for_both_cells() -> None:
+    search_state, _ = bilevel()
+    normal, reduce = (alpha.detach() for alpha in search_state.alphas)
+    assert normal.shape == reduce.shape == (14, 8)
+    assert not torch.equal(normal, reduce)
+    assert torch.cat([normal, reduce]).std().item() == pytest.approx(1e-3, rel=0.3)
+
+
+def test_alphas_move_before_the_weights_do() -> None:
+    """The entropy after one step is that of an architecture step by the first weights and validation batch."""
+    found = search("darts1", planted(), seed=2, preset="quickstart", **{**SMALL, "steps": 1})
+    data, streams = SearchData(planted(), 2), Streams(2, "search", "darts1")
+    state = Bilevel(settings(steps=1), data, streams, arch_lr=0.1)
+    state.architecture_step(*next(endless(data.batches("val", batch=8), streams.torch("val batches"))))
+    assert found.cost["entropy_end"] == state.report(1, 1, 0.0).entropy
+
+
+def test_a_search_reports_from_before_the_first_step_to_the_last() -> None:
+    result = search("darts1", planted(), preset="quickstart", **SMALL)
+    assert [row["step"] for row in result.history] == [0, 2, 4]
+    assert {row["steps"] for row in result.history} == {4}
+    assert "val_top1" not in result.history[0]
+    assert all(0 <= row[name] <= 100 for row in result.history[1:] for name in ("train_top1", "val_top1"))
+    assert result.history[-1]["genotype"] == str(result.genotype)
+    cost = result.cost
+    assert cost["entropy_start"] == pytest.approx(np.log(8), abs=1e-4)
+    assert cost["entropy_end"] < cost["entropy_start"]
+    assert cost["images_seen"] == 4 * 2 * 8
+    assert cost["arch_lr_factor"] == pytest.approx(0.1 / 3e-4)
+    assert cost["seconds"] >= cost["seconds_weights"] + cost["seconds_architecture"] > 0
+    assert cost["peak_bytes"] > 1e6
+    assert set(cost) <= {
+        *("seconds", "seconds_weights", "seconds_architecture", "images_seen", "peak_bytes"),
+        *("preset_version", "arch_lr_factor", "entropy_start", "entropy_end", "device"),
+    }
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_one_does_not() -> None:
+    def found(seed: int) -> list[Any]:
+        return numbers(search("darts1", planted(), seed=seed, preset="quickstart", **{**SMALL, "steps": 2}))
+
+    torch.manual_seed(5)
+    first = found(2)
+    torch.manual_seed(6)
+    assert found(2) == first
+    assert found(3) != first
+
+
+def test_epochs_are_passes_over_the_train_half() -> None:
+    length = {"steps": None, "epochs": 1, "lr_per": "epoch", "arch_lr": 3e-4}
+    result = search("darts1", planted(train=50), preset="quickstart", **{**SMALL, **length})
+    # 25 images in batches of 8: the last one joins the third batch.
+    assert result.history[-1]["steps"] == 3
+    assert result.cost["arch_lr_factor"] == 1.0
+
+
+def test_images_of_the_test_part_are_never_seen() -> None:
+    data = planted()
+    read = data.read
+
+    def refuse(manifest: Any) -> np.ndarray:
+        assert not (manifest.rows["part"] == "test").any()
+        return read(manifest)
+
+    object.__setattr__(data, "read", refuse)
+    search("darts1", data, preset="quickstart", **{**SMALL, "steps": 1})
+
+
+def test_a_loss_that_blows_up_is_no_genotype() -> None:
+    with pytest.raises(Diverged, match="diverged"):
+        search("darts1", planted(), preset="quickstart", **{**SMALL, "lr": 1e30, "steps": 3})
