@@ -41,12 +41,15 @@ class Arm:
         return self.source == self.target
 
     @property
+    def origin(self) -> str:
+        """What was searched on, in words."""
+        return source_name(self.source, self.selection)
+
+    @property
     def label(self) -> str:
         """Method and source in words."""
-        name = (
-            method_name(self.method) if self.preset is None else f"{method_name(self.method)}, {self.preset}"
-        )
-        return name if self.method == RANDOM else f"{name}, from {source_name(self.source, self.selection)}"
+        name = ", ".join(filter(None, [method_name(self.method), self.preset]))
+        return name if self.method == RANDOM else f"{name}, from {self.origin}"
 
     @cached_property
     def accuracies(self) -> list[float]:

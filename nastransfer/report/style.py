@@ -1,0 +1,97 @@
+"""The one plotly template of all figures: colour-blind safe (Okabe and Ito 2008), readable on a phone and in print."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+
+import plotly.graph_objects as go
+import plotly.io as pio
+
+TEMPLATE = "nastransfer"
+
+# Okabe and Ito's palette less yellow and black, which a white or a dark page would swallow.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+NEUTRAL = "#7F7F7F"
+
+_METHOD_COLOURS = {
+    "darts2": "#0072B2",
+    "enas": "#D55E00",
+    "nao": "#009E73",
+    "nsganet": "#CC79A7",
+    "darts1": "#56B4E9",
+    "random": NEUTRAL,
+}
+
+_LINES = {"gridcolor": "rgba(127,127,127,0.25)", "linecolor": NEUTRAL, "zeroline": False, "automargin": True}
+
+pio.templates[TEMPLATE] = go.layout.Template(
+    layout={
+        "font": {
+            "family": "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif",
+            "size": 13,
+            "color": "#222222",
+        },
+        "title": {"font": {"size": 16}, "x": 0, "xref": "container", "xanchor": "left", "pad": {"l": 12}},
+        "colorway": list(COLOURS),
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "xaxis": {**_LINES, "ticks": "outside", "title": {"standoff": 8, "font": {"size": 13}}},
+        "yaxis": {**_LINES, "title": {"standoff": 8, "font": {"size": 13}}},
+        "margin": {"l": 12, "r": 16, "t": 56, "b": 12},
+        "legend": {
+            "orientation": "h",
+            "xref": "container",
+            "x": 0.02,
+            "xanchor": "left",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "font": {"size": 12},
+            "itemclick": False,
+            "itemdoubleclick": False,
+        },
+        "hoverlabel": {"align": "left", "namelength": -1},
+        "colorscale": {"sequential": "Viridis"},
+    }
+)
+
+
+def method_colours(methods: list[str]) -> dict[str, str]:
+    """A colour for each method: the papers' methods have their own, others take what is left, over and over."""
+    free = [
+        colour
+        for colour in reversed(COLOURS)
+        if colour not in {_METHOD_COLOURS.get(name) for name in methods}
+    ]
+    free = free or list(COLOURS)
+    others = sorted(set(methods) - set(_METHOD_COLOURS))
+    given = {name: free[place % len(free)] for place, name in enumerate(others)}
+    return {name: _METHOD_COLOURS.get(name) or given[name] for name in methods}
+
+
+def darker(colour: str) -> str:
+    """`#rrggbb` at 65%: outlines and bars that hold on white paper where the colour itself is pale."""
+    return "#" + "".join(f"{int(0.65 * int(colour[at : at + 2], 16)):02X}" for at in (1, 3, 5))
+
+
+def translucent(colour: str, opacity: float) -> str:
+    """`#rrggbb` as an rgba() colour."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def empty_figure(message: str) -> go.Figure:
+    """No axes, and a sentence that says what is missing."""
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 200, "meta": {"alt": message}})
+    figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    # Plotly does not wrap text; 46 letters fit a screen of 400 pixels.
+    figure.add_annotation(
+        text=wrapped(message, 46), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper"
+    )
+    return figure
+
+
+def wrapped(text: str, width: int) -> str:
+    """Text for plotly, which breaks no lines itself and takes some tags for markup: escaped, in lines of `width`."""
+    return "<br>".join(html.escape(line) for line in textwrap.wrap(text, width))
