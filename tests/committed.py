@@ -7,6 +7,7 @@ replaces their entries only.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +28,15 @@ def load(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def save_entries(path: Path, entries: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put entries into a results file, beside those of other names, with date, machine and commit."""
-    about = {"date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), **machine(), "cores": cores()}
+    """Put entries into a results file, beside those of other names, with date, machine, load and commit."""
+    about = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        **machine(),
+        "cores": cores(),
+        "load": round(
+            os.getloadavg()[0], 1
+        ),  # of the last minute, own work included: a busy machine shows here
+    }
     merged = {**load(path), **{name: {**entry, **about} for name, entry in entries.items()}}
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(dict(sorted(merged.items())), indent=1, ensure_ascii=False)
