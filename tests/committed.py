@@ -28,14 +28,15 @@ def load(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def save_entries(path: Path, entries: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put entries into a results file, beside those of other names, with date, machine, load and commit."""
+    """Put entries into a results file, beside those of other names, with date, machine and commit.
+
+    `load` is the load average of the last minute, own work included: a machine that others used as well shows.
+    """
     about = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         **machine(),
         "cores": cores(),
-        "load": round(
-            os.getloadavg()[0], 1
-        ),  # of the last minute, own work included: a busy machine shows here
+        "load": round(os.getloadavg()[0], 1),
     }
     merged = {**load(path), **{name: {**entry, **about} for name, entry in entries.items()}}
     path.parent.mkdir(parents=True, exist_ok=True)
