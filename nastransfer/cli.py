@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -115,6 +116,7 @@ def _time_budget(frame: pl.DataFrame, wall: float, install: float | None) -> Non
 
 def main() -> None:
     """Entry point: what a user got wrong is one line on stderr and exit status 2; a failed study is status 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop tasks and leave as after Ctrl-C
     try:
         app()
     except ValueError as error:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from nastransfer.report.style import TEMPLATE
-from nastransfer.space.genotype import CONCAT, INPUTS, Cell, Genotype
+from nastransfer.space.genotype import CONCAT, Cell, Genotype
+from nastransfer.space.layout import OUTPUT, Point, cell_layout
 
 # operation -> label, colour (Okabe and Ito's, safe for colour-blind readers), dash
 LOOK = {
@@ -19,11 +19,7 @@ LOOK = {
     "dil_conv_3x3": ("dil 3×3", "#009E73", "dashdot"),
     "dil_conv_5x5": ("dil 5×5", "#CC79A7", "dashdot"),
 }
-NAMES = ("k-2", "k-1", "0", "1", "2", "3")
-OUTPUT = "out"
-# Nodes stand left to right in the order of computation, above and below the middle in turn.
-PLACES = np.array([(0.0, 1.0), (0.0, -1.0), (1.4, 0.55), (2.6, -0.55), (3.8, 0.55), (5.0, -0.55)])
-OUTPUT_PLACE = np.array((6.3, 0.0))
+NAMES = ("k-2", "k-1", "0", "1", "2", "3", "out")
 
 
 def draw_genotype(genotype: Genotype, title: str = "") -> go.Figure:
@@ -31,10 +27,10 @@ def draw_genotype(genotype: Genotype, title: str = "") -> go.Figure:
     figure = make_subplots(rows=2, cols=1, subplot_titles=("normal cell", "reduction cell"), vertical_spacing=0.1)
     for row, cell in enumerate((genotype.normal, genotype.reduce), start=1):
         _draw_cell(figure, row, cell)
-    figure.update_xaxes(visible=False, range=[-0.6, 6.9], fixedrange=True)
-    figure.update_yaxes(visible=False, range=[-1.75, 1.75], fixedrange=True)
-    margin = {"l": 8, "r": 8, "t": 56 if title else 34, "b": 8}
-    return figure.update_layout(template=TEMPLATE, title=title, height=560, showlegend=False, margin=margin)
+    figure.update_xaxes(visible=False, fixedrange=True).update_yaxes(visible=False, fixedrange=True)
+    margin = {"l": 8, "r": 8, "t": 64 if title else 34, "b": 8}
+    figure.update_layout(template=TEMPLATE, title=title, height=560, showlegend=False, margin=margin)
+    return figure.update_layout(meta={"alt": describe_genotype(genotype)})
 
 
 def describe_genotype(genotype: Genotype) -> str:
@@ -50,62 +46,47 @@ def describe_genotype(genotype: Genotype) -> str:
 
 
 def _draw_cell(figure: go.Figure, row: int, cell: Cell) -> None:
-    for node, place in zip(cell, PLACES[INPUTS:], strict=True):
-        for op, source in node:
+    places = cell_layout(cell)
+    for node in CONCAT:
+        _line(figure, row, places[node], places[OUTPUT], {"color": "#bbbbbb", "width": 1})
+    for node, pair in zip(CONCAT, cell, strict=True):
+        for op, source in pair:
             label, colour, dash = LOOK[op]
-            line = _arc(PLACES[source], place)
-            figure.add_scatter(
-                x=line[:, 0],
-                y=line[:, 1],
-                mode="lines",
-                line={"color": colour, "dash": dash, "width": 2.5},
-                hovertext=f"{label} from {NAMES[source]}",
-                hoverinfo="text",
-                row=row,
-                col=1,
-            )
-            middle = line[len(line) * 9 // 20]
+            start, end = places[source], places[node]
+            _line(figure, row, start, end, {"color": colour, "dash": dash, "width": 2.5})
             figure.add_annotation(
-                x=middle[0],
-                y=middle[1],
+                x=(start[0] + end[0]) / 2,
+                y=(start[1] + end[1]) / 2,
                 text=label,
                 showarrow=False,
                 font={"size": 11, "color": colour},
-                bgcolor="rgba(255,255,255,0.85)",
+                bgcolor="rgba(255,255,255,0.9)",
                 borderpad=1,
                 row=row,
                 col=1,
             )
-    for place in PLACES[INPUTS:]:
-        figure.add_scatter(
-            x=[place[0], OUTPUT_PLACE[0]],
-            y=[place[1], OUTPUT_PLACE[1]],
-            mode="lines",
-            line={"color": "#bbbbbb", "width": 1},
-            hoverinfo="skip",
-            row=row,
-            col=1,
-        )
-    places = np.vstack([PLACES, OUTPUT_PLACE])
-    colours = ["#dddddd"] * INPUTS + ["#ffffff"] * len(CONCAT) + ["#dddddd"]
+    nodes = sorted(places)
     figure.add_scatter(
-        x=places[:, 0],
-        y=places[:, 1],
+        x=[places[node][0] for node in nodes],
+        y=[places[node][1] for node in nodes],
         mode="markers+text",
-        text=[*NAMES, OUTPUT],
+        text=[NAMES[node] for node in nodes],
         textfont={"size": 11, "color": "#222222"},
-        marker={"size": 30, "color": colours, "line": {"color": "#444444", "width": 1.2}},
+        marker={
+            "size": 28,
+            "color": ["#ffffff" if node in CONCAT else "#dddddd" for node in nodes],
+            "line": {"color": "#444444", "width": 1.2},
+            "opacity": 1,
+        },
         hoverinfo="skip",
         row=row,
         col=1,
     )
+    heights = [y for _, y in places.values()]
+    figure.update_xaxes(range=[-0.35, places[OUTPUT][0] + 0.35], row=row, col=1)
+    figure.update_yaxes(range=[min(heights) - 0.5, max(heights) + 0.5], row=row, col=1)
 
 
-def _arc(start: np.ndarray, end: np.ndarray, points: int = 41) -> np.ndarray:
-    """A curve [points, 2] that bulges away from the middle the more, the more nodes it passes."""
-    span = end[0] - start[0]
-    outward = np.sign(start[1]) if abs(start[1]) == 1.0 else np.sign(end[1])
-    bulge = 0.0 if span < 1.5 else 0.42 * (span - 1.2)
-    middle = (start + end) / 2 + np.array((0.0, outward * bulge))
-    share = np.linspace(0, 1, points)[:, None]
-    return (1 - share) ** 2 * start + 2 * share * (1 - share) * middle + share**2 * end
+def _line(figure: go.Figure, row: int, start: Point, end: Point, line: dict[str, object]) -> None:
+    shape = {"x": [start[0], end[0]], "y": [start[1], end[1]], "mode": "lines", "line": line}
+    figure.add_scatter(**shape, hoverinfo="skip", row=row, col=1)

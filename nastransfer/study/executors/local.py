@@ -17,10 +17,9 @@ from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.machine import cores
 from nastransfer.study.plan import Task
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.25
 BUSY_PAUSE_SECONDS = 5.0
-# A notebook starts a process, a kernel and torch; more slots than this many cores each only wait for one another.
-CORES_A_SLOT = 1
+MOST_SLOTS = 8
 
 
 @dataclass
@@ -44,7 +43,7 @@ class _Running:
 
 def default_slots() -> int:
     """Tasks side by side: one a core, at most 8."""
-    return max(1, min(8, cores() // CORES_A_SLOT))
+    return min(MOST_SLOTS, cores())
 
 
 def run(records: StudyRecords, tasks: list[Task], slots: int | None = None) -> Summary:
@@ -60,18 +59,22 @@ def run(records: StudyRecords, tasks: list[Task], slots: int | None = None) -> S
     waiting = [task for task in tasks if task.id not in summary.found_done]
     not_before: dict[str, float] = {}
     running: list[_Running] = []
-    with tqdm(total=len(tasks), initial=len(summary.found_done), desc=records.name, unit="task") as bar:
+    # A bar where somebody watches; in a log, a line for each task that ends.
+    with tqdm(total=len(tasks), initial=len(summary.found_done), desc=records.name, unit="task", disable=None) as bar:
         try:
             while waiting or running:
                 for slot in [slot for slot in running if slot.process.poll() is not None]:
                     running.remove(slot)
-                    _end(slot, summary, waiting, not_before)
+                    line = _end(slot, summary, waiting, not_before)
+                    if bar.disable and line:
+                        print(f"{len(summary.found_done) + len(summary.done)}/{len(tasks)} {line}", flush=True)
                 _block(waiting, summary)
                 while len(running) < slots and (task := _ready(waiting, summary, not_before)) is not None:
                     waiting.remove(task)
                     running.append(_start(records, task, slots))
-                bar.n = len(summary.found_done) + len(summary.done)
-                bar.set_postfix_str(_line(records, running, summary))
+                if not bar.disable:
+                    bar.n = len(summary.found_done) + len(summary.done)
+                    bar.set_postfix_str(_line(records, running, summary))
                 time.sleep(POLL_SECONDS)
         finally:
             _stop(running)
@@ -106,15 +109,18 @@ def _start(records: StudyRecords, task: Task, slots: int) -> _Running:
     return _Running(task, process, log, time.monotonic())
 
 
-def _end(slot: _Running, summary: Summary, waiting: list[Task], not_before: dict[str, float]) -> None:
+def _end(slot: _Running, summary: Summary, waiting: list[Task], not_before: dict[str, float]) -> str:
+    """Take account of a process that ended; what a log should say of it."""
     slot.log.close()
     status, task = slot.process.returncode, slot.task
     if status == BUSY:
         not_before[task.id] = time.monotonic() + BUSY_PAUSE_SECONDS
         waiting.append(task)
-        return
+        return ""
+    seconds = time.monotonic() - slot.started
     (summary.done if status == 0 else summary.failed).append(task.id)
-    summary.seconds[task.kind] = summary.seconds.get(task.kind, 0.0) + time.monotonic() - slot.started
+    summary.seconds[task.kind] = summary.seconds.get(task.kind, 0.0) + seconds
+    return f"{'done' if status == 0 else 'FAILED'} {task.kind} {task.slug} in {seconds:.0f} s"
 
 
 def _stop(running: list[_Running]) -> None:
