@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from nastransfer.data import packs
+from nastransfer.data.glyph_options import GlyphOptions
 from nastransfer.data.manifest import Manifest, mix_keys, name_key
 from nastransfer.data.resize import resize
 from nastransfer.data.splits import rank_within
@@ -20,6 +21,8 @@ from nastransfer.data.splits import rank_within
 Reader = Callable[[Manifest], np.ndarray]
 
 _DIGITS_TERMS = "UCI optical digits (Alpaydin, Kaynak 1998), CC BY 4.0; ships with scikit-learn"
+_GLYPHS_MEAN = (0.3, 0.3, 0.3)
+_GLYPHS_STD = (0.27, 0.27, 0.27)
 _GLYPHS_TERMS = "drawn from DejaVu and STIX fonts (free licences; ship with matplotlib)"
 
 
@@ -73,12 +76,11 @@ class Dataset:
 def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
     """Open a data set of the catalogue; no image is read yet.
 
-    `root` is the folder of the packs. Options of `glyphs`: classes (2 to 1,000), shape ("long_tailed" or "flat"),
-    pixels (16, 32, 64), largest and floor (images of the largest and the smallest class), seed. Other sets have none.
+    `root` is the folder of the packs. `glyphs` has the options of `GlyphOptions`, the other sets have none.
     `ValueError` for an unknown name or option, and for a set that is not present, with the folders looked in.
     """
     if name == "glyphs":
-        return _glyphs(**options)
+        return _glyphs(GlyphOptions(**options))
     if name not in names():
         raise ValueError(f"unknown data set {name!r}; known are {list(names())}")
     if options:
@@ -177,28 +179,21 @@ def _read_digits(grey: np.ndarray, manifest: Manifest) -> np.ndarray:
 
 
 @cache
-def _glyphs(
-    classes: int = 120,
-    shape: Literal["long_tailed", "flat"] = "long_tailed",
-    pixels: int = 16,
-    largest: int = 340,
-    floor: int = 20,
-    seed: int = 0,
-) -> Dataset:
+def _glyphs(options: GlyphOptions) -> Dataset:
     from nastransfer.data.glyphs import glyphs_manifest
 
     return Dataset(
         name="glyphs",
-        manifest=glyphs_manifest(classes, shape, pixels, largest, floor, seed),
-        mean=(0.35, 0.35, 0.35),
-        std=(0.3, 0.3, 0.3),
+        manifest=glyphs_manifest(options),
+        mean=_GLYPHS_MEAN,
+        std=_GLYPHS_STD,
         terms=_GLYPHS_TERMS,
         synthetic=True,
-        domain="synthetic characters",
+        domain="characters drawn from fonts",
         flip=False,
         stem="cifar",
-        pixels=pixels,
-        read=partial(_read_glyphs, pixels),
+        pixels=options.pixels,
+        read=partial(_read_glyphs, options.pixels),
     )
 
 

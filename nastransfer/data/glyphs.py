@@ -7,22 +7,19 @@ is a function of its class, its key and the style below, so a manifest needs no 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from nastransfer.data.glyph_options import GlyphOptions
 from nastransfer.data.manifest import Manifest, mix_keys, name_key
 from nastransfer.data.outlines import BOX, CHARACTERS, FACES, GRID, codes, distance, mask
 
 VERSION = 1
-PIXELS = (16, 32, 64)
-MAX_CLASSES = 1_000
 TEST_SHARE = 0.2
-# A class needs 2 test images, and 2 in each search half of a fifth of its train part.
-LEAST_FLOOR = 10
 # Images a class of ImageNet22K (fall-2011 release) at the quantiles 0, 1/4, 1/2, 3/4, 1.
 _QUANTILES = (1.0, 145.0, 530.0, 1168.0, 3047.0)
 _CHUNK = 256
+_SHAPE_SIDE = 32
 _NOISE_STREAM = 64
 
 
@@ -46,17 +43,19 @@ class Style:
 STYLE = Style()
 
 
-def class_sizes(classes: int, shape: Literal["long_tailed", "flat"], largest: int, floor: int) -> np.ndarray:
+def class_sizes(options: GlyphOptions) -> np.ndarray:
     """Images of every class, int64 [classes], largest first.
 
     long_tailed: ImageNet22K's quantiles, linear between them, scaled so that the largest class has `largest` images,
     at least `floor`. flat: `largest` images in every class.
     """
-    if shape == "flat":
-        return np.full(classes, largest, np.int64)
-    position = np.linspace(1.0, 0.0, classes) if classes > 1 else np.ones(1)
-    sizes = np.interp(position, np.linspace(0, 1, len(_QUANTILES)), _QUANTILES) * largest / _QUANTILES[-1]
-    return np.maximum(np.rint(sizes).astype(np.int64), floor)
+    if options.shape == "flat":
+        return np.full(options.classes, options.largest, np.int64)
+    position = np.linspace(1.0, 0.0, options.classes)
+    sizes = (
+        np.interp(position, np.linspace(0, 1, len(_QUANTILES)), _QUANTILES) * options.largest / _QUANTILES[-1]
+    )
+    return np.maximum(np.rint(sizes).astype(np.int64), options.floor)
 
 
 def class_name(face: str, code: int) -> str:
@@ -78,59 +77,52 @@ def choose_classes(number: int, seed: int, style: Style = STYLE) -> list[str]:
     """`number` classes in a seeded order, no two of which look alike: each pair of shapes, brought to one size and
     place, differs by at least `style.apart` of their ink.
 
-    Characters come one after another with a few faces each (`style.faces_a_character`), in further rounds with more.
+    Characters come one after another with a few faces each (`style.faces_a_character`), in further rounds as many again.
     """
     characters = [code for first, last in CHARACTERS for code in range(first, last + 1)]
     characters.sort(key=lambda code: name_key("glyphs character", seed, code))
+    waiting = {
+        code: sorted(FACES, key=lambda face: name_key("glyphs face", seed, code, face)) for code in characters
+    }
     chosen: list[str] = []
-    shapes = np.empty((number, (GRID // 4) ** 2), np.float32)
-    taken: dict[int, set[str]] = {code: set() for code in characters}
-    refused: set[tuple[int, str]] = set()
-    for limit in range(style.faces_a_character, len(FACES) + 1):
+    shapes = np.zeros((number, _SHAPE_SIDE**2), np.int8)
+    inks = np.zeros(number, np.int64)
+    while any(waiting.values()):
         for code in characters:
-            for face in sorted(FACES, key=lambda face: name_key("glyphs face", seed, code, face)):
-                if len(chosen) == number:
-                    return chosen
-                if len(taken[code]) >= limit or face in taken[code] or (code, face) in refused:
-                    continue
-                if code not in codes(face):
-                    continue
-                shape = (
-                    mask(face, code)
-                    .reshape(GRID // 4, 4, GRID // 4, 4)
-                    .mean(axis=(1, 3), dtype=np.float32)
-                    .ravel()
-                )
-                others = shapes[: len(chosen)]
-                ink = np.maximum(others.sum(axis=1), shape.sum())
-                if not shape.any() or (np.abs(others - shape).sum(axis=1) < style.apart * ink).any():
-                    refused.add((code, face))
-                    continue
-                shapes[len(chosen)] = shape
-                chosen.append(class_name(face, code))
-                taken[code].add(face)
+            accepted = 0
+            while waiting[code] and accepted < style.faces_a_character:
+                face = waiting[code].pop(0)
+                shape = _shape(face, code)
+                ink = int(shape.sum(dtype=np.int64))
+                near = np.flatnonzero(np.abs(inks - ink) < style.apart * np.maximum(inks, ink))
+                unlike = np.abs(shapes[near] - shape).sum(axis=1, dtype=np.int64)
+                if ink and (unlike >= style.apart * np.maximum(inks[near], ink)).all():
+                    shapes[len(chosen)], inks[len(chosen)] = shape, ink
+                    chosen.append(class_name(face, code))
+                    accepted += 1
+                    if len(chosen) == number:
+                        return chosen
     raise ValueError(
         f"{number} glyph classes wanted; only {len(chosen)} differ by {style.apart} of their ink"
     )
 
 
-def glyphs_manifest(
-    classes: int, shape: Literal["long_tailed", "flat"], pixels: int, largest: int, floor: int, seed: int
-) -> Manifest:
-    """The manifest of a glyph set; arguments as of `open_dataset("glyphs")`."""
-    if not 2 <= classes <= MAX_CLASSES:
-        raise ValueError(f"classes must be 2 to {MAX_CLASSES}, got {classes}")
-    if shape not in ("long_tailed", "flat"):
-        raise ValueError(f"shape must be 'long_tailed' or 'flat', got {shape!r}")
-    if pixels not in PIXELS:
-        raise ValueError(f"pixels must be one of {list(PIXELS)}, got {pixels}")
-    if not LEAST_FLOOR <= floor <= largest:
-        raise ValueError(f"floor must be at least {LEAST_FLOOR} and at most largest={largest}, got {floor}")
-    names = choose_classes(classes, seed)
-    sizes = class_sizes(classes, shape, largest, floor)
-    label = np.repeat(np.arange(classes), sizes)
+def _shape(face: str, code: int) -> np.ndarray:
+    """A character's coarse shape: ink (0..16) of each of 32 x 32 squares, int8 [1024]; 0 where the face lacks it."""
+    if code not in codes(face):
+        return np.zeros(_SHAPE_SIDE**2, np.int8)
+    step = GRID // _SHAPE_SIDE
+    squares = mask(face, code).reshape(_SHAPE_SIDE, step, _SHAPE_SIDE, step)
+    return squares.sum(axis=(1, 3), dtype=np.int8).ravel()
+
+
+def glyphs_manifest(options: GlyphOptions) -> Manifest:
+    """The manifest of a glyph set; a fifth of every class, at least 2 images, is the test part."""
+    names = choose_classes(options.classes, options.seed)
+    sizes = class_sizes(options)
+    label = np.repeat(np.arange(len(sizes)), sizes)
     index = np.arange(len(label)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    bases = np.array([name_key("glyphs", VERSION, seed, name) for name in names], np.uint64)
+    bases = np.array([name_key("glyphs", VERSION, options.seed, name) for name in names], np.uint64)
     tests = np.maximum(np.rint(sizes * TEST_SHARE).astype(np.int64), 2)
     return Manifest.build(
         "glyphs",
@@ -138,7 +130,7 @@ def glyphs_manifest(
         label=label,
         part=np.where(index < tests[label], 2, 0),
         key=mix_keys(bases[label], index),
-        container=f"glyphs-{VERSION}-{pixels}px",
+        container=f"glyphs-{VERSION}-{options.pixels}px",
         offset=index,
     )
 

@@ -109,7 +109,6 @@ def _curve(start: np.ndarray, *rest: np.ndarray) -> np.ndarray:
     return np.asarray(layer[0])
 
 
-@cache
 def mask(face: str, code: int) -> np.ndarray:
     """The filled character, bool [GRID, GRID], its bounding box centred with a longer side of BOX; empty: no ink."""
     lines = segments(face, code)

@@ -133,10 +133,10 @@ def pack_manifest(dataset: str, pack: Pack, path: Path) -> Manifest:
 
 
 class PackReader:
-    """Decoded images of one pack at its native side, each decoded once in a process and then kept as uint8."""
+    """Decoded images of one pack at its native side, each decoded once in a process and kept as uint8."""
 
     def __init__(self, path: Path, pixels: int) -> None:
-        self._pixels = pixels
+        self._path, self._pixels = path, pixels
         self._bytes = pl.read_parquet(path, columns=["image"])["image"]
         self._images = np.zeros((len(self._bytes), 3, pixels, pixels), np.uint8)
         self._decoded = np.zeros(len(self._bytes), bool)
@@ -144,7 +144,12 @@ class PackReader:
     def read(self, row: np.ndarray) -> np.ndarray:
         """Images uint8 [n, 3, pixels, pixels] of these rows of the file."""
         for index in np.unique(row[~self._decoded[row]]):
-            self._images[index] = decode(self._bytes[int(index)], self._pixels)
+            try:
+                self._images[index] = decode(self._bytes[int(index)], self._pixels)
+            except OSError as error:
+                raise ValueError(
+                    f"{self._path}, row {index}: the image cannot be decoded: {error}"
+                ) from error
             self._decoded[index] = True
         return self._images[row]
 

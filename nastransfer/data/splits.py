@@ -45,14 +45,19 @@ def allocate(sizes: np.ndarray, total: int, least: int = 1) -> np.ndarray:
         raise ValueError(
             f"{total} images are too few: {least} of each of {np.count_nonzero(sizes)} classes are {floor.sum()}"
         )
-    # Integer arithmetic: the remainder decides ties, and must not depend on rounding.
-    spare, want = sizes - floor, total - int(floor.sum())
-    numerator = spare * want
-    share = numerator // max(int(spare.sum()), 1)
-    remainder = numerator - share * spare.sum()
-    extra = np.lexsort((np.arange(len(sizes)), -remainder))[: want - int(share.sum())]
+    # Integer arithmetic: remainders decide, and must not depend on rounding.
+    at_floor = sizes == 0
+    while True:
+        want, pool = total - int(floor[at_floor].sum()), int(sizes[~at_floor].sum())
+        below = ~at_floor & (sizes * want < floor * pool)
+        if not below.any():
+            break
+        at_floor |= below
+    share = np.where(at_floor, floor, sizes * want // max(pool, 1))
+    remainder = np.where(at_floor, -1, sizes * want % max(pool, 1))
+    extra = np.lexsort((np.arange(len(sizes)), -remainder))[: total - int(share.sum())]
     share[extra] += 1
-    return floor + share
+    return share
 
 
 def search_halves(manifest: Manifest, seed: int, images: int | None = None) -> tuple[Manifest, Manifest]:
