@@ -66,7 +66,7 @@ def test_a_study_is_killed_finished_and_not_run_again(tmp_path: Path) -> None:
     while not any(attempt.state() == "running" for attempt in records.attempts()) and time.monotonic() < deadline:
         time.sleep(0.05)
     first.send_signal(signal.SIGKILL)
-    first.wait()
+    first.communicate()
     while kernels(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert kernels(tmp_path) == []
@@ -81,7 +81,7 @@ def test_a_study_is_killed_finished_and_not_run_again(tmp_path: Path) -> None:
     frame = records.results()
     assert frame.height == tasks
     assert "repeat" not in set(frame["origin"])
-    assert "random sampling" in output.lower() or "RI" in output
+    assert "DARTS (1st order)" in output
     for name in ("accuracy-by-method", "transfer-versus-direct"):
         assert (records.folder / "report" / f"{name}.html").stat().st_size > 1_000_000  # plotly is inside
     for attempt in records.attempts():
