@@ -28,7 +28,9 @@ FIGURES = {"accuracy-by-method": accuracy_by_method, "transfer-versus-direct": t
 def study(
     name: StudyName,
     runs: Runs = Path("runs"),
-    slots: Annotated[int | None, typer.Option(help="Tasks side by side; default: one a core, at most 8.")] = None,
+    slots: Annotated[
+        int | None, typer.Option(help="Tasks side by side; default: one a core, at most 8.")
+    ] = None,
     install_seconds: Annotated[float | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run a study, or what is left of it, and print its relative improvement (RI) over random sampling."""
@@ -36,7 +38,11 @@ def study(
     tasks = asked.plan()
     kinds = {kind: sum(task.kind == kind for task in tasks) for kind in ("proxy", "search", "augment")}
     print(f"{asked.name}: {asked.spec.description.strip()}")
-    print("plan: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()) + f" tasks; records in {runs / asked.name}")
+    print(
+        "plan: "
+        + ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        + f" tasks; records in {runs / asked.name}"
+    )
     started = time.perf_counter()
     records = asked.run(runs, slots)
     wall = time.perf_counter() - started
@@ -65,7 +71,9 @@ def report(name: RecordsOf, runs: Runs = Path("runs")) -> None:
 
 
 @app.command()
-def results(name: RecordsOf, runs: Runs = Path("runs"), output: Annotated[Path | None, typer.Option()] = None) -> None:
+def results(
+    name: RecordsOf, runs: Runs = Path("runs"), output: Annotated[Path | None, typer.Option()] = None
+) -> None:
     """Print all results as CSV (columns: nastransfer.study.frame), or write them to a .csv or .parquet file."""
     frame = _existing(runs, name).results()
     if output is None:
@@ -110,8 +118,12 @@ def _time_budget(frame: pl.DataFrame, wall: float, install: float | None) -> Non
     own = frame.filter(pl.col("origin") == "own")
     work = {kind: own.filter(pl.col("kind") == kind)["seconds"].sum() for kind in ("search", "augment")}
     shown = [("install", install), ("search", work["search"]), ("augment", work["augment"])]
-    print("\ntime, s    " + "  ".join(f"{name} {seconds:.0f}" for name, seconds in shown if seconds is not None))
-    print(f"           wall time of this call {wall:.0f} (search and augment are summed over tasks that run side by side)")
+    print(
+        "\ntime, s    " + "  ".join(f"{name} {seconds:.0f}" for name, seconds in shown if seconds is not None)
+    )
+    print(
+        f"           wall time of this call {wall:.0f} (search and augment are summed over tasks that run side by side)"
+    )
 
 
 def main() -> None:

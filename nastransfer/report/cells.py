@@ -24,7 +24,9 @@ NAMES = ("k-2", "k-1", "0", "1", "2", "3", "out")
 
 def draw_genotype(genotype: Genotype, title: str = "") -> go.Figure:
     """Both cells, one above the other: k-2 and k-1 are the outputs of the two cells before, out joins nodes 0 to 3."""
-    figure = make_subplots(rows=2, cols=1, subplot_titles=("normal cell", "reduction cell"), vertical_spacing=0.1)
+    figure = make_subplots(
+        rows=2, cols=1, subplot_titles=("normal cell", "reduction cell"), vertical_spacing=0.1
+    )
     for row, cell in enumerate((genotype.normal, genotype.reduce), start=1):
         _draw_cell(figure, row, cell)
     figure.update_xaxes(visible=False, fixedrange=True).update_yaxes(visible=False, fixedrange=True)

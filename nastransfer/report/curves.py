@@ -11,7 +11,9 @@ from nastransfer.report.style import COLOURS, TEMPLATE, empty_figure
 def lines(history: pl.DataFrame, x: str, series: dict[str, str], title: str, y_title: str) -> go.Figure:
     """Columns of `history` against `x`; `series` is column -> legend text. Columns without any value are left out."""
     figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 340})
-    shown = [name for name in series if name in history.columns and history[name].null_count() < history.height]
+    shown = [
+        name for name in series if name in history.columns and history[name].null_count() < history.height
+    ]
     if not shown:
         return empty_figure(f"{title}: nothing recorded yet")
     for colour, name in zip(COLOURS, shown, strict=False):

@@ -1,7 +1,7 @@
 """The results frame: one typed, documented list of columns that tables, figures, notebooks and dashboard share.
 
-A row is one run: a search, an augmentation (training a found network from scratch on a target), or a number that a
-paper printed (`origin="published"`). Missing is null. Accuracies and RI are in percent, times in seconds, memory in bytes.
+A row is one run: a search, an augmentation (training a found network from scratch on a target), or a number that
+a paper printed (`origin="published"`). Missing is null. Accuracies and RI are in percent, times in seconds, memory in bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "origin": (pl.String(), "own; linked: same result key as another run of the study; repeat; published"),
     "method": (pl.String(), "search method that found the genotype; random for the baseline"),
     "preset": (pl.String(), "named settings of the search"),
-    "source": (pl.String(), "data set searched on (the parent set, where a proxy of it was used); null for random"),
+    "source": (
+        pl.String(),
+        "data set searched on (the parent set, where a proxy of it was used); null for random",
+    ),
     "target": (pl.String(), "data set the network was trained and tested on; null for searches"),
     "selection": (pl.String(), "how the source was cut down: the proxy's label, or all; null for random"),
     "proxy_images": (pl.Int64(), "images of the source that a search could see"),
@@ -49,14 +52,20 @@ COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "images_seen": (pl.Int64(), "image presentations, forward passes for scoring included"),
     "preset_version": (pl.Int64(), "version of the preset's or protocol's settings"),
     "arch_lr_factor": (pl.Float64(), "architecture learning rate over the paper's"),
-    "entropy_start": (pl.Float64(), "mean entropy (nats) of the architecture distribution before the first step"),
+    "entropy_start": (
+        pl.Float64(),
+        "mean entropy (nats) of the architecture distribution before the first step",
+    ),
     "entropy_end": (pl.Float64(), "the same after the last step"),
     "precision": (pl.String(), "number format of the training: fp32, bf16"),
     "device": (pl.String(), "hardware the run used"),
     "threads": (pl.Int64(), "CPU threads the run used"),
     "versions": (pl.String(), "library versions as name=version, comma separated"),
     "commit": (pl.String(), "commit of the source tree; ends in + where files were changed"),
-    "feeds": (pl.String(), "what the run is for: search, transfer, direct, random, rank_agreement, a table or figure"),
+    "feeds": (
+        pl.String(),
+        "what the run is for: search, transfer, direct, random, rank_agreement, a table or figure",
+    ),
 }
 
 SCHEMA: dict[str, pl.DataType] = {name: dtype for name, (dtype, _) in COLUMNS.items()}

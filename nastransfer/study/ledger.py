@@ -25,7 +25,14 @@ import psutil
 from nastransfer.study.frame import results_frame
 from nastransfer.study.plan import KINDS, Task
 from nastransfer.study.published import published as published_rows
-from nastransfer.study.records import CorruptRecord, append_line, read_lines, read_record, write_atomic, write_record
+from nastransfer.study.records import (
+    CorruptRecord,
+    append_line,
+    read_lines,
+    read_record,
+    write_atomic,
+    write_record,
+)
 from nastransfer.study.spec import NAME
 
 STATES = ("pending", "running", "done", "failed")
@@ -81,7 +88,9 @@ class Attempt:
 
     def fail(self, error: str, trace: str) -> None:
         """Record why the attempt ended without a result."""
-        write_record(self.folder / "failure.json", {"error": error[:2000], "trace": trace[-6000:], "at": time.time()})
+        write_record(
+            self.folder / "failure.json", {"error": error[:2000], "trace": trace[-6000:], "at": time.time()}
+        )
 
     def asked(self) -> dict[str, Any] | None:
         """What `start` recorded, or None before it."""
@@ -178,9 +187,13 @@ class StudyRecords:
         if not path.exists():
             return []
         try:
-            return [Task.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+            return [
+                Task.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()
+            ]
         except (ValueError, KeyError, TypeError) as error:
-            raise CorruptRecord(f"{path}: not a plan ({error}); run the study again to write it anew") from None
+            raise CorruptRecord(
+                f"{path}: not a plan ({error}); run the study again to write it anew"
+            ) from None
 
     def task_folder(self, task: Task) -> Path:
         return self.folder / task.kind / f"{task.slug}-{task.id}"
@@ -213,7 +226,11 @@ class StudyRecords:
 
     def finished_with_key(self, result_key: str) -> Attempt | None:
         """A finished attempt of any task whose numbers depend on the very same things."""
-        own = (pair for pair in self._results() if pair[1]["result_key"] == result_key and not pair[1]["linked_to"])
+        own = (
+            pair
+            for pair in self._results()
+            if pair[1]["result_key"] == result_key and not pair[1]["linked_to"]
+        )
         found = next(own, None)
         return found[0] if found else None
 
@@ -264,7 +281,9 @@ class StudyRecords:
                 status.running.append({**about, **(latest[0] if latest else {})})
             if state == "failed":
                 failure = attempts[state].failure() or {}
-                status.failed.append({**about, "run": self.run_name(attempts[state]), "error": failure.get("error")})
+                status.failed.append(
+                    {**about, "run": self.run_name(attempts[state]), "error": failure.get("error")}
+                )
         return status
 
     def run_name(self, attempt: Attempt) -> str:
@@ -289,7 +308,9 @@ def results(study: str | Path, *, published: bool = True) -> pl.DataFrame:
     """
     folder = Path(study)
     if not folder.is_dir():
-        raise ValueError(f"there is no study folder {str(folder)!r}; studies here: {Ledger(folder.parent).studies()}")
+        raise ValueError(
+            f"there is no study folder {str(folder)!r}; studies here: {Ledger(folder.parent).studies()}"
+        )
     own = Ledger(folder.parent).study(folder.name).results()
     return pl.concat([own, published_rows()]) if published else own
 

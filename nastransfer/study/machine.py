@@ -1,4 +1,4 @@
-"""On what machine, with which versions and from which commit a run was made: recorded with every result, never hashed."""
+"""On what machine, with which versions, from which commit a run was made: recorded with every result, never hashed."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nastransfer.study.plan import KINDS, Task, augment_task, proxy_task, search_task
-from nastransfer.train.settings import Strict, choose, validate
 from nastransfer.study.spec import Seed, Source
+from nastransfer.train.settings import Strict, choose, validate
 
 
 class Place(Strict):
@@ -55,9 +55,15 @@ class AugmentParameters(Place):
     settings: dict[str, Any] = Field(default={}, description="settings other than the protocol's")
 
     def task(self) -> Task:
-        given = {"genotype": self.genotype, "method": self.method, "draw": self.draw}
         return augment_task(
-            self.target, self.seed, self.protocol, self.settings, search_id=self.search, **given
+            self.target,
+            self.seed,
+            self.protocol,
+            self.settings,
+            search_id=self.search,
+            genotype=self.genotype,
+            method=self.method,
+            draw=self.draw,
         )
 
 
@@ -83,7 +89,11 @@ def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
     `nt.begin` refuse a mistyped one. Names that start with an underscore, and what is not plain data, are left out.
     """
     cells = namespace.get("In")
-    names = _assigned(cells) if isinstance(cells, list) else {name for name in namespace if not name.startswith("_")}
+    names = (
+        _assigned(cells)
+        if isinstance(cells, list)
+        else {name for name in namespace if not name.startswith("_")}
+    )
     return {name: namespace[name] for name in sorted(names) if name in namespace and _plain(namespace[name])}
 
 

@@ -1,7 +1,7 @@
 """From a study file to tasks: proxy -> search -> augment, each with an id that is known before anything runs.
 
-A task's id hashes all that it is asked to do: kind, resolved settings, seeds and the ids of its parents. A notebook that
-is given the same parameters by hand computes the same id, so by-hand runs, the runner and a cluster share their work.
+A task's id hashes all that it is asked to do: kind, resolved settings, seeds and the ids of its parents. A notebook
+that is given the same parameters by hand computes the same id, so by-hand runs, the runner and a cluster share their work.
 """
 
 from __future__ import annotations
@@ -102,7 +102,9 @@ def augment_task(
     """
     parent = search.id if search is not None else search_id
     if bool(parent) == bool(genotype):
-        raise ValueError("augment needs exactly one of 'search' (the id of a search task) and 'genotype' (its text)")
+        raise ValueError(
+            "augment needs exactly one of 'search' (the id of a search task) and 'genotype' (its text)"
+        )
     if parent and (method or draw is not None):
         raise ValueError("'method' and 'draw' describe a given genotype; a search's record says its own")
     canonical = str(Genotype.parse(genotype)) if genotype else ""
@@ -144,7 +146,9 @@ def plan_study(spec: StudySpec) -> list[Task]:
 
 def random_genotypes(seed: int, count: int) -> list[Genotype]:
     """The study's random baseline: `count` independent uniform draws, each from a stream of its own."""
-    return [Genotype.random(np.random.default_rng(derive_seed(seed, "baseline", draw))) for draw in range(count)]
+    return [
+        Genotype.random(np.random.default_rng(derive_seed(seed, "baseline", draw))) for draw in range(count)
+    ]
 
 
 def _searches(spec: StudySpec) -> list[Task]:
@@ -166,7 +170,9 @@ def _augmentations(spec: StudySpec) -> list[Task]:
     shared = (spec.protocol, spec.protocol_settings)
     cells = [(target, seed) for target in spec.targets for seed in spec.augment_seeds]
     baseline = [
-        augment_task(target, seed, *shared, genotype=str(genotype), method="random", draw=draw, feeds=("random",))
+        augment_task(
+            target, seed, *shared, genotype=str(genotype), method="random", draw=draw, feeds=("random",)
+        )
         for draw, genotype in enumerate(random_genotypes(spec.random.seed, spec.random.genotypes))
         for target, seed in cells
     ]

@@ -13,8 +13,8 @@ from pydantic import Field, field_validator, model_validator
 from nastransfer.data.datasets import names
 from nastransfer.data.proxies import ProxySpec, proxies
 from nastransfer.search.searcher import make_searcher, searchers
-from nastransfer.train.settings import Strict, choose, validate
 from nastransfer.train.protocol import protocol
+from nastransfer.train.settings import Strict, choose, validate
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -24,7 +24,9 @@ class Source(Strict):
     """A data set, whole or cut down to a proxy: what a search sees, or (whole) what a network is trained on."""
 
     dataset: str = Field(description="name in the catalogue: see nt.datasets()")
-    options: dict[str, Any] = Field(default={}, description="options of the data set, as open_dataset takes them")
+    options: dict[str, Any] = Field(
+        default={}, description="options of the data set, as open_dataset takes them"
+    )
     proxy: ProxySpec | None = Field(default=None, description="how it is cut down; null: the whole set")
     seed: Seed = Field(default=2, description="seed of the proxy's random choices")
 
@@ -63,7 +65,9 @@ class StudySpec(Strict):
     description: str = ""
     methods: tuple[str, ...] = Field(min_length=1, description="search methods: see nt.searchers()")
     preset: str = Field(description="named settings of the searches")
-    settings: dict[str, dict[str, Any]] = Field(default={}, description="method -> settings other than the preset's")
+    settings: dict[str, dict[str, Any]] = Field(
+        default={}, description="method -> settings other than the preset's"
+    )
     sources: tuple[Source, ...] = Field(min_length=1)
     targets: tuple[Source, ...] = Field(min_length=1)
     search_seeds: tuple[Seed, ...] = Field(min_length=1)
@@ -90,7 +94,9 @@ class StudySpec(Strict):
         for method in value:
             choose("method", method, searchers())
         if "random" in value:
-            raise ValueError("'random' is the baseline of every study and not searched: set random.genotypes instead")
+            raise ValueError(
+                "'random' is the baseline of every study and not searched: set random.genotypes instead"
+            )
         return value
 
     @field_validator("methods", "search_seeds", "augment_seeds")
@@ -148,7 +154,9 @@ def parse_spec(text: str, where: str) -> StudySpec:
     except yaml.YAMLError as error:
         raise ValueError(f"{where}: not valid YAML: {error}") from None
     if not isinstance(values, dict):
-        raise ValueError(f"{where}: a study file is a mapping of keys to values, found {type(values).__name__}")
+        raise ValueError(
+            f"{where}: a study file is a mapping of keys to values, found {type(values).__name__}"
+        )
     return validate(StudySpec, values, where)
 
 

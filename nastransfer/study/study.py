@@ -31,7 +31,7 @@ class Study:
         return plan_study(self.spec)
 
     def check_data(self) -> None:
-        """Open every source and target and build every proxy once: what is missing or too small is said before anything runs."""
+        """Open every source and target and build every proxy: what is missing or too small is said before anything runs."""
         for entry in (*self.spec.sources, *self.spec.targets):
             open_source(entry)
 
@@ -40,7 +40,7 @@ class Study:
         return Ledger(runs).study(self.name)
 
     def run(self, runs: str | Path = "runs", slots: int | None = None) -> StudyRecords:
-        """Run what is not done yet (`slots` tasks side by side) and return the records; a second call runs nothing again.
+        """Run what is not done yet, `slots` tasks side by side; a second call runs nothing again.
 
         `RuntimeError` if tasks failed: it names them and their logs.
         """
@@ -58,6 +58,7 @@ class Study:
 
 def _failures(records: StudyRecords, failed: int, blocked: int) -> str:
     status = records.status()
-    lines = [f"  {task['slug']}: {task['error']}\n    record: {records.folder.parent / task['run']}" for task in status.failed]
+    root = records.folder.parent
+    lines = [f"  {task['slug']}: {task['error']}\n    record: {root / task['run']}" for task in status.failed]
     head = f"{failed} tasks failed and {blocked} could not start because of them; all other results are kept."
     return "\n".join([head, *lines, "Run the same study again to try the failed ones again."])

@@ -48,7 +48,9 @@ class RunningTask:
     def __iter__(self) -> Iterator[Any]:
         """The steps of the work, as they are done; none where the task was finished before."""
         if self._work is None:
-            print(f"{self.task.kind} {self.task.slug} was finished before: showing its record {self.attempt.folder}")
+            print(
+                f"{self.task.kind} {self.task.slug} was finished before: showing its record {self.attempt.folder}"
+            )
             return
         key = self._records.lock_path(f"key-{self._work.result_key}")
         with lock(key, waiting_for="a task that computes the same numbers"):
@@ -79,7 +81,7 @@ class RunningTask:
         self._bar.set_postfix({name: value for name, value in event.items() if name not in ("step", "steps")})
 
     def finish(self) -> dict[str, Any]:
-        """The result as recorded: labels and numbers in one mapping. `RuntimeError` if the steps were not run to the end."""
+        """The result as recorded: labels and numbers in one mapping. `RuntimeError` before the last step was run."""
         if self._bar is not None:
             self._bar.close()
         if self._outcome is not None and not self.done:
@@ -137,7 +139,7 @@ def begin(kind: str, values: Mapping[str, Any]) -> RunningTask:
     attempt = Attempt(Path(folder)) if folder else records.open_attempt(task)
     attempt.start(task, machine())
     try:
-        work = prepare(kind, given, records)
+        work = prepare(given, records)
     except Exception as error:
         attempt.fail(f"{type(error).__name__}: {error}", traceback.format_exc())
         raise
@@ -153,4 +155,3 @@ def _linked(twin: Attempt) -> Outcome:
         classes=twin.read_frame("classes"),
         linked_to=result["task_id"],
     )
-

@@ -59,7 +59,7 @@ class ProxyStep:
         return {"step": 1, "steps": 1, "images": self.images, "classes": self.classes}
 
 
-def prepare(kind: str, given: Parameters, records: StudyRecords) -> Work:
+def prepare(given: Parameters, records: StudyRecords) -> Work:
     """Open what a task needs and refuse what cannot work, before any compute is spent."""
     if isinstance(given, ProxyParameters):
         return _proxy(given)
@@ -104,7 +104,10 @@ def _proxy(given: ProxyParameters) -> Work:
         return Outcome(numbers, classes=proxy.counts(), manifest=proxy)
 
     asked = source.proxy.model_dump(mode="json") if source.proxy is not None else None
-    labels = {"source": source.dataset, "selection": source.proxy.label if source.proxy is not None else "all"}
+    labels = {
+        "source": source.dataset,
+        "selection": source.proxy.label if source.proxy is not None else "all",
+    }
     return Work(steps(), labels, _key(kind="proxy", parent=parent.hash, proxy=asked, seed=source.seed))
 
 

@@ -72,7 +72,9 @@ def test_a_killed_attempt_is_pending_and_taken_up_in_its_place(records: StudyRec
         "attempt.start(task(1), MACHINE); print(attempt.folder.name, flush=True); signal.pause()"
     )
     root = Path(__file__).parents[2]
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=root) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=root
+    ) as process:
         assert process.stdout is not None
         name = process.stdout.readline().strip()
         assert records.status().total("running") == 1

@@ -8,7 +8,8 @@ from nastransfer.study.parameters import check, parameters
 
 
 def test_names_are_taken_up_to_the_cell_that_begins() -> None:
-    cells = ["", "seed = 2\nmethod: str = 'darts1'", "seeed = 3", "%time x = 1", "task = nt.begin('search', ...)", "y = 4"]
+    given = ["", "seed = 2\nmethod: str = 'darts1'", "seeed = 3", "%time x = 1"]
+    cells = [*given, "task = nt.begin('search', ...)", "y = 4"]
     namespace = {"In": cells, "seed": 2, "method": "darts1", "seeed": 3, "y": 4, "x": 1, "task": object()}
     assert parameters(namespace) == {"seed": 2, "method": "darts1", "seeed": 3}
 
@@ -20,7 +21,10 @@ def test_outside_a_notebook_all_public_plain_names_count() -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"method": "darts1", "source": "digits", "seeed": 3}, ["unknown setting 'seeed'", "did you mean 'seed'"]),
+        (
+            {"method": "darts1", "source": "digits", "seeed": 3},
+            ["unknown setting 'seeed'", "did you mean 'seed'"],
+        ),
         ({"method": "darts1"}, ["'source' is missing"]),
         ({"method": "darts1", "source": "digits", "seed": "3"}, ["seed", "'3'"]),
         ({"method": "darts1", "source": "digits", "seed": -3}, ["seed", "-3"]),

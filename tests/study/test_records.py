@@ -36,7 +36,9 @@ def test_every_flipped_bit_is_noticed_or_changes_nothing(tmp_path: Path) -> None
     noticed = 0
     for _ in range(500):
         flipped = bytearray(content)
-        flipped[random.Random(noticed).randrange(len(content))] ^= 1 << random.Random(noticed + 1).randrange(8)
+        flipped[random.Random(noticed).randrange(len(content))] ^= 1 << random.Random(noticed + 1).randrange(
+            8
+        )
         path.write_bytes(flipped)
         try:
             assert read_record(path) == VALUES  # white space between values carries nothing

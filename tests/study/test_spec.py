@@ -46,7 +46,11 @@ def test_short_forms_and_defaults() -> None:
         ("[darts1]", "[random]", ["random.genotypes"]),
         ("targets: [glyphs]", "targets: [glyfs]", ["unknown data set 'glyfs'", "did you mean 'glyphs'"]),
         ("targets: [glyphs]", "targets: [{dataset: glyphs, proxy: imagenet1k-p1}]", ["targets", "a proxy"]),
-        ("proxy: {selection: random, classes: 40}", "proxy: imagenet1k-p9", ["unknown proxy 'imagenet1k-p9'"]),
+        (
+            "proxy: {selection: random, classes: 40}",
+            "proxy: imagenet1k-p9",
+            ["unknown proxy 'imagenet1k-p9'"],
+        ),
         ("classes: 40", "classes: -4", ["classes", "-4"]),
         ("[2, 3]", "[2, -3]", ["search_seeds.1", "-3"]),
         ("[2, 3]", "[2, two]", ["search_seeds.1", "'two'"]),

@@ -46,7 +46,17 @@ def test_the_three_kinds_record_what_the_frame_needs(tmp_path: Path) -> None:
     assert row["source"] == row["target"] == "digits"
     assert row["selection"] == "random-c4"
     assert 0 <= row["top1_last"] <= row["top1_best"] <= 100
-    for column in ("n_train", "n_test", "params", "macs", "seconds", "threads", "device", "versions", "images_seen"):
+    for column in (
+        "n_train",
+        "n_test",
+        "params",
+        "macs",
+        "seconds",
+        "threads",
+        "device",
+        "versions",
+        "images_seen",
+    ):
         assert row[column], column
     (manifest,) = [attempt.manifest for attempt in records.attempts() if attempt.manifest.exists()]
     assert len(Manifest.load(manifest).classes) == 4
@@ -57,7 +67,13 @@ def test_what_was_finished_is_not_computed_again(tmp_path: Path, capsys: pytest.
     first = augment(tmp_path, genotype=GENOTYPE)
     task = nt.begin(
         "augment",
-        {"runs": str(tmp_path), "study": "mine", "target": "digits", "protocol": "quickstart", "settings": SMALL}
+        {
+            "runs": str(tmp_path),
+            "study": "mine",
+            "target": "digits",
+            "protocol": "quickstart",
+            "settings": SMALL,
+        }
         | {"genotype": GENOTYPE},
     )
     assert list(task) == []
@@ -84,7 +100,8 @@ def test_the_same_seed_gives_the_same_numbers(tmp_path: Path) -> None:
     results = [augment(tmp_path / str(copy), genotype=GENOTYPE) for copy in range(2)]
     assert results[0]["top1_last"] == results[1]["top1_last"]
     histories = [
-        next(iter(Ledger(tmp_path / str(copy)).study("mine").attempts())).read_frame("history") for copy in range(2)
+        next(iter(Ledger(tmp_path / str(copy)).study("mine").attempts())).read_frame("history")
+        for copy in range(2)
     ]
     assert histories[0] is not None
     assert histories[1] is not None

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO
 
 from tqdm import tqdm
@@ -47,7 +46,7 @@ def default_slots() -> int:
 
 
 def run(records: StudyRecords, tasks: list[Task], slots: int | None = None) -> Summary:
-    """Run what is not done yet, parents first. A failed task blocks only what needs it; Ctrl-C stops all and loses none.
+    """Run what is not done yet, parents first. A failed task blocks only what needs it; Ctrl-C stops all, loses none.
 
     Args:
         slots: tasks side by side; each computes with cores / slots threads. Default: one a core, at most 8.
@@ -60,14 +59,18 @@ def run(records: StudyRecords, tasks: list[Task], slots: int | None = None) -> S
     not_before: dict[str, float] = {}
     running: list[_Running] = []
     # A bar where somebody watches; in a log, a line for each task that ends.
-    with tqdm(total=len(tasks), initial=len(summary.found_done), desc=records.name, unit="task", disable=None) as bar:
+    with tqdm(
+        total=len(tasks), initial=len(summary.found_done), desc=records.name, unit="task", disable=None
+    ) as bar:
         try:
             while waiting or running:
                 for slot in [slot for slot in running if slot.process.poll() is not None]:
                     running.remove(slot)
                     line = _end(slot, summary, waiting, not_before)
                     if bar.disable and line:
-                        print(f"{len(summary.found_done) + len(summary.done)}/{len(tasks)} {line}", flush=True)
+                        print(
+                            f"{len(summary.found_done) + len(summary.done)}/{len(tasks)} {line}", flush=True
+                        )
                 _block(waiting, summary)
                 while len(running) < slots and (task := _ready(waiting, summary, not_before)) is not None:
                     waiting.remove(task)

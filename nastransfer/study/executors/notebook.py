@@ -26,7 +26,9 @@ def notebooks_folder() -> Path:
     """Where the task notebooks are: beside the package, or in the folder that NASTRANSFER_NOTEBOOKS names."""
     folder = Path(os.environ.get("NASTRANSFER_NOTEBOOKS") or Path(__file__).parents[3] / "notebooks")
     if not (folder / "search.ipynb").exists():
-        raise ValueError(f"no task notebooks in {folder}; set NASTRANSFER_NOTEBOOKS to the checkout's notebooks/")
+        raise ValueError(
+            f"no task notebooks in {folder}; set NASTRANSFER_NOTEBOOKS to the checkout's notebooks/"
+        )
     return folder
 
 
@@ -60,7 +62,9 @@ def _papermill(notebook: Path, attempt: Attempt, parameters: dict[str, Any]) -> 
 
     papermill_io.register(ATOMIC, _AtomicNotebook())
     os.environ[ATTEMPT_VARIABLE] = str(attempt.folder)
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # the kernel's debugger warns about frozen modules otherwise
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = (
+        "1"  # the kernel's debugger warns about frozen modules otherwise
+    )
     try:
         papermill.execute_notebook(
             str(notebook),
@@ -72,7 +76,7 @@ def _papermill(notebook: Path, attempt: Attempt, parameters: dict[str, Any]) -> 
         )
     except PapermillExecutionError as error:
         return "\n".join([*error.traceback, f"{error.ename}: {error.evalue}"])
-    except Exception as error:  # a kernel that died: whatever it was, the task needs a record of it
+    except Exception as error:  # noqa: BLE001 (a kernel that died: whatever it was, the task needs a record of it)
         return f"{type(error).__name__}: {error}"
     return None
 
