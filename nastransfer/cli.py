@@ -1,4 +1,4 @@
-"""The command line: run a study, see where it stands, read what came out. Each command is a few calls of the library."""
+"""The command line: run a study, see where it stands, read what came out; each command a few calls of the library."""
 
 from __future__ import annotations
 

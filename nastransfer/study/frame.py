@@ -1,7 +1,8 @@
 """The results frame: one typed, documented list of columns that tables, figures, notebooks and dashboard share.
 
 A row is one run: a search, an augmentation (training a found network from scratch on a target), or a number that
-a paper printed (`origin="published"`). Missing is null. Accuracies and RI are in percent, times in seconds, memory in bytes.
+a paper printed (`origin="published"`). Missing is null. Accuracies and RI are in percent, times in seconds, memory
+in bytes.
 """
 
 from __future__ import annotations

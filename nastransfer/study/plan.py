@@ -1,7 +1,7 @@
 """From a study file to tasks: proxy -> search -> augment, each with an id that is known before anything runs.
 
 A task's id hashes all that it is asked to do: kind, resolved settings, seeds and the ids of its parents. A notebook
-that is given the same parameters by hand computes the same id, so by-hand runs, the runner and a cluster share their work.
+that is given the same parameters by hand computes the same id, so by-hand runs, the runner and a cluster share work.
 """
 
 from __future__ import annotations

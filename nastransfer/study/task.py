@@ -12,7 +12,8 @@ from typing import Any
 import polars as pl
 from tqdm.auto import tqdm
 
-from nastransfer.study.ledger import Attempt, Ledger, StudyRecords
+from nastransfer.study.attempt import Attempt
+from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
 from nastransfer.study.parameters import check, parameters
 from nastransfer.study.plan import Task

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from nastransfer.study.attempt import Attempt
 from nastransfer.study.frame import SCHEMA
-from nastransfer.study.ledger import Attempt, Ledger, StudyRecords, results
+from nastransfer.study.ledger import Ledger, StudyRecords, results
 from nastransfer.study.plan import Task
 
 MACHINE = {"device": "a CPU", "threads": 1}

@@ -1,4 +1,4 @@
-"""Run a plan on this machine: ready tasks in processes of their own, several at a time, with one live line of progress."""
+"""Run a plan on this machine: ready tasks in processes of their own, several at a time, one live line of progress."""
 
 from __future__ import annotations
 

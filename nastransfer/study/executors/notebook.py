@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nastransfer.study.ledger import Attempt, Ledger, StudyRecords
+from nastransfer.study.attempt import Attempt
+from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.plan import Task
 from nastransfer.study.processes import Busy, end_with_parent, lock
 from nastransfer.study.records import write_atomic
