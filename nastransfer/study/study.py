@@ -31,7 +31,7 @@ class Study:
         return plan_study(self.spec)
 
     def check_data(self) -> None:
-        """Open every source and target, build every proxy: what is missing or too small is said before anything runs."""
+        """Open every set, build every proxy: what is missing or too small is said before anything runs."""
         for entry in (*self.spec.sources, *self.spec.targets):
             open_source(entry)
 
