@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from nastransfer.data.batches import Batches
 from nastransfer.data.streams import Streams
-from nastransfer.search.darts import PAPER_ARCH_LR, arch_lr_for, derive, mean_entropy
+from nastransfer.search.darts import PAPER_ARCH_LR, FirstOrderDarts, arch_lr_for, derive, mean_entropy
 from nastransfer.search.searcher import SearchData, SearchStep
 from nastransfer.space.genotype import EDGES, MIXTURE
 from nastransfer.space.supernet import Supernet
@@ -32,9 +31,6 @@ from nastransfer.train.loop import (
     set_lr,
     weight_step,
 )
-
-if TYPE_CHECKING:
-    from nastransfer.search.darts import FirstOrderDarts
 
 
 def first_order_search(settings: FirstOrderDarts, data: SearchData, streams: Streams) -> Iterator[SearchStep]:
