@@ -102,19 +102,8 @@ def draw_crossing(figure: go.Figure, place: int, crossing: Crossing, colours: di
         colour, x, y = colours[transfer.method], direct.summary.mean, transfer.summary.mean
         up, along = transfer.runs["top1_last"].to_list(), direct.runs["top1_last"].to_list()
         values += [*up, *along]
-        _add(
-            figure,
-            place,
-            dots(
-                direct.runs,
-                along,
-                [y] * len(along),
-                colour,
-                symbol="circle-open",
-                size=8,
-                color=darker(colour),
-            ),
-        )
+        hollow = {"symbol": "circle-open", "size": 8, "color": darker(colour), "line": {"width": 1.5}}
+        _add(figure, place, dots(direct.runs, along, [y] * len(along), colour, **hollow))
         _add(figure, place, dots(transfer.runs, [x] * len(up), up, colour, size=8))
         _add(figure, place, _means(transfer, direct, colour))
     for (method,), rows in crossing.printed.group_by("method", maintain_order=True):

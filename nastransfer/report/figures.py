@@ -22,6 +22,8 @@ from nastransfer.report.panels import draw_panel, panel_rows
 from nastransfer.report.style import NEUTRAL, TEMPLATE, empty_figure, method_colours, translucent
 from nastransfer.stats.sample import Sample
 
+ACCURACY = "Accuracy by method and source"
+TRANSFER = "Transfer against direct search, top-1"
 NOTHING_TRAINED = (
     "No finished training yet: the first dot appears when a network has been trained on a target."
 )
@@ -44,7 +46,7 @@ def accuracy_by_method(frame: pl.DataFrame) -> go.Figure:
     own, printed = [*arms(frame), *baselines(frame)], published_accuracies(frame)
     targets = sorted({arm.target for arm in own} | set(printed["target"]))
     if not targets:
-        return empty_figure(NOTHING_TRAINED)
+        return empty_figure(NOTHING_TRAINED, ACCURACY)
     panels = [panel_rows(target, own, printed) for target in targets]
     colours = method_colours([*(arm.method for arm in own), *printed["method"]])
     keys = [key(method_name(method), color=colour) for method, colour in colours.items()]
@@ -60,7 +62,7 @@ def accuracy_by_method(frame: pl.DataFrame) -> go.Figure:
     for place, rows in enumerate(panels, 1):
         draw_panel(figure, place, rows, colours)
     figure.update_xaxes(title_text="top-1 accuracy, %")
-    return _titled(figure, "Accuracy by method and source", alt_text("accuracy_by_method", frame))
+    return _titled(figure, ACCURACY, alt_text("accuracy_by_method", frame))
 
 
 def transfer_versus_direct(frame: pl.DataFrame) -> go.Figure:
@@ -72,7 +74,7 @@ def transfer_versus_direct(frame: pl.DataFrame) -> go.Figure:
     """
     found = crossings(frame)
     if not found:
-        return empty_figure(NOTHING_PAIRED)
+        return empty_figure(NOTHING_PAIRED, TRANSFER)
     own = any(crossing.pairs for crossing in found)
     colours = method_colours([method for crossing in found for method in crossing.methods])
     keys = [key(method_name(method), color=colour) for method, colour in colours.items() if method != RANDOM]
@@ -86,7 +88,7 @@ def transfer_versus_direct(frame: pl.DataFrame) -> go.Figure:
     figure = _stacked([crossing.target for crossing in found], [340] * len(found), keys)
     for place, crossing in enumerate(found, 1):
         draw_crossing(figure, place, crossing, colours)
-    return _titled(figure, "Transfer against direct search, top-1", alt_text("transfer_versus_direct", frame))
+    return _titled(figure, TRANSFER, alt_text("transfer_versus_direct", frame))
 
 
 def alt_text(figure_kind: str, frame: pl.DataFrame) -> str:

@@ -97,7 +97,7 @@ def key(name: str, **marker: Any) -> dict[str, Any]:
         "mode": "markers",
         "x": [None],
         "y": [None],
-        "name": name,
+        "name": html.escape(name),
         "marker": {"color": NEUTRAL, "size": 10, **marker},
         "hoverinfo": "skip",
     }

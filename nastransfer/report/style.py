@@ -71,8 +71,8 @@ def method_colours(methods: list[str]) -> dict[str, str]:
 
 
 def darker(colour: str) -> str:
-    """`#rrggbb` at 65%: outlines and bars that hold on white paper where the colour itself is pale."""
-    return "#" + "".join(f"{int(0.65 * int(colour[at : at + 2], 16)):02X}" for at in (1, 3, 5))
+    """`#rrggbb` at 80%: outlines and bars that hold on white paper where the colour itself is pale."""
+    return "#" + "".join(f"{int(0.8 * int(colour[at : at + 2], 16)):02X}" for at in (1, 3, 5))
 
 
 def translucent(colour: str, opacity: float) -> str:
@@ -81,9 +81,16 @@ def translucent(colour: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def empty_figure(message: str) -> go.Figure:
+def on_dark(figure: go.Figure) -> go.Figure:
+    """The figure for a dark page: light text, and the page's own background."""
+    clear = "rgba(0,0,0,0)"
+    return figure.update_layout(paper_bgcolor=clear, plot_bgcolor=clear, font_color="#E6E6E6")
+
+
+def empty_figure(message: str, title: str | None = None) -> go.Figure:
     """No axes, and a sentence that says what is missing."""
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 200, "meta": {"alt": message}})
+    about = {"template": TEMPLATE, "height": 200, "meta": {"alt": message}}
+    figure = go.Figure(layout=about if title is None else {**about, "title": {"text": title}})
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
     # Plotly does not wrap text; 46 letters fit a screen of 400 pixels.
     figure.add_annotation(

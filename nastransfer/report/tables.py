@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from typing import Any
 
 import polars as pl
 
 from nastransfer.report.arms import Arm, arms, per_search
+from nastransfer.report.markup import html_table, markdown_text
 from nastransfer.report.names import listed, method_name, set_name, source_name
 from nastransfer.stats.improvement import WELCH, relative_improvement
 from nastransfer.stats.sample import sample
@@ -37,7 +37,8 @@ RI_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
 
 HEADERS = ("target", "method", "searched on", "n", "top-1, %", "random, %", "RI, %", "95% interval, %")
 CONFIDENCE = 0.95
-EMPTY = "No finished training to compare yet."
+CAPTION = "Relative improvement (RI) over random sampling"
+EMPTY = "Nothing to compare yet: no network that a search found has been trained on a target."
 
 
 def ri_table(frame: pl.DataFrame) -> pl.DataFrame:
@@ -120,19 +121,9 @@ def ri_markdown(table: pl.DataFrame) -> str:
 def ri_html(table: pl.DataFrame) -> str:
     """The RI table as an HTML fragment that takes on the page's colours; narrow screens get a card a row."""
     if table.is_empty():
-        return f"<p>{EMPTY}</p>"
+        return html_table(CAPTION, (), (), (EMPTY,))
     lines, prose = _cells(table)
-    head = "".join(f'<th scope="col">{name}</th>' for name in HEADERS)
-    body = "".join(f"<tr>{''.join(map(_html_cell, HEADERS, line))}</tr>" for line in lines)
-    below = "".join(f"<p>{html.escape(text)}</p>" for text in prose)
-    return (
-        f'<style>{_CSS}</style><div class="nastransfer-ri"><table><caption>Relative improvement (RI) over random '
-        f"sampling</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}</div>"
-    )
-
-
-def _html_cell(header: str, cell: str) -> str:
-    return f'<td data-label="{header}">{html.escape(cell)}</td>'
+    return html_table(CAPTION, HEADERS, lines, prose)
 
 
 def legend(table: pl.DataFrame) -> str:
@@ -145,12 +136,6 @@ def legend(table: pl.DataFrame) -> str:
     if protocols:
         said.append(f"Final training: {listed(protocols)}.")
     return " ".join(said)
-
-
-def markdown_text(text: str) -> str:
-    """`text` with everything escaped that Markdown, in any dialect that we meet, could take for markup."""
-    escaped = "".join(f"\\{sign}" if sign in "\\`*_{}[]#|$:~" else sign for sign in text)
-    return html.escape(escaped, quote=False)
 
 
 def _cells(table: pl.DataFrame) -> tuple[list[tuple[str, ...]], list[str]]:
@@ -183,16 +168,3 @@ def _mean(mean: float | None, std: float | None, missing: str) -> str:
     if mean is None:
         return missing
     return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"
-
-
-_CSS = """
-.nastransfer-ri table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.9rem}
-.nastransfer-ri caption{text-align:left;font-weight:600;padding:.25rem 0}
-.nastransfer-ri th,.nastransfer-ri td{text-align:left;padding:.35rem .6rem;border:0;
-border-bottom:1px solid rgba(128,128,128,.4)}
-.nastransfer-ri p{font-size:.8rem;margin:.4rem 0}
-@media (max-width:760px){.nastransfer-ri thead{position:absolute;left:-9999px}
-.nastransfer-ri tr{display:block;padding:.4rem 0;border-bottom:1px solid rgba(128,128,128,.6)}
-.nastransfer-ri td{display:flex;justify-content:space-between;gap:1rem;border:0;padding:.15rem 0;text-align:right}
-.nastransfer-ri td::before{content:attr(data-label);opacity:.75}}
-""".replace("\n", "")

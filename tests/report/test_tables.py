@@ -1,0 +1,244 @@
+"""The RI table against arithmetic, what it refuses, what it leaves out and says so, and its three renderings."""
+
+from __future__ import annotations
+
+import math
+from html.parser import HTMLParser
+from typing import Any
+
+import polars as pl
+import pytest
+
+from nastransfer.report.names import SYNTHETIC, listed, method_name, source_name
+from nastransfer.report.tables import HEADERS, RI_COLUMNS, ri_html, ri_markdown, ri_table, ri_text
+from nastransfer.stats.improvement import relative_improvement
+from nastransfer.study.frame import SCHEMA, results_frame
+from nastransfer.study.published import published
+from tests.report.rows import small_study, study, training
+
+
+def only(table: pl.DataFrame) -> dict[str, Any]:
+    assert table.height == 1
+    return table.row(0, named=True)
+
+
+def test_rows_by_hand() -> None:
+    """Means 72 and 75 against 70: RI 2.857 and 7.143 percent; s = sqrt(2) on both, 1 for random sampling."""
+    table = ri_table(small_study())
+    assert table.schema == pl.Schema({name: dtype for name, (dtype, _) in RI_COLUMNS.items()})
+    digits, proxy = table.iter_rows(named=True)
+    assert (digits["source"], digits["selection"], proxy["source"], proxy["selection"]) == (
+        "digits",
+        "all",
+        "glyphs",
+        "p1",
+    )
+    for row, mean, ri in ((digits, 72.0, 200 / 70), (proxy, 75.0, 500 / 70)):
+        assert (row["n_method"], row["n_random"], row["protocol"], row["note"]) == (2, 3, "tiny", None)
+        assert (row["top1_mean"], row["random_mean"], row["random_std"]) == (mean, 70.0, 1.0)
+        assert row["top1_std"] == pytest.approx(math.sqrt(2))
+        assert row["ri_percent"] == pytest.approx(ri)
+        found = relative_improvement([mean - 1, mean + 1], [69.0, 70.0, 71.0])
+        assert (row["ri_low"], row["ri_high"]) == (found.low, found.high)
+
+
+def test_an_empty_frame_and_an_unfinished_study_give_what_is_there() -> None:
+    assert ri_table(results_frame([])).height == 0
+    searches = [{**training("darts1", 2, None), "kind": "search", "target": None}]
+    assert ri_table(study(*searches, training("random", 0, 70.0), training("darts1", 3, None))).height == 0
+
+
+def test_one_run_gives_no_interval_and_says_why() -> None:
+    row = only(
+        ri_table(study(training("darts1", 2, 72.0), training("random", 0, 70.0), training("random", 1, 71.0)))
+    )
+    assert (row["top1_std"], row["ri_low"], row["ri_high"]) == (None, None, None)
+    assert row["ri_percent"] == pytest.approx(100 * (72 / 70.5 - 1))
+    assert "2 runs on each side; there are 1 against 2" in row["note"]
+
+
+def test_no_random_baseline_gives_no_ri_and_says_why() -> None:
+    row = only(ri_table(study(training("darts1", 2, 72.0), training("darts1", 3, 74.0))))
+    assert (row["top1_mean"], row["n_random"], row["random_mean"], row["ri_percent"]) == (73.0, 0, None, None)
+    assert row["note"] == "no random run with augment seed 2 is finished, so there is no RI"
+
+
+def test_the_baseline_is_of_the_same_target_study_and_augment_seed() -> None:
+    other = [
+        training("random", 5, 10.0, target="digits"),
+        training("random", 6, 20.0, study="another"),
+        training("random", 7, 30.0, augment_seed=3),
+        training("random", 8, 40.0, kind="search"),
+        training("random", 9, 50.0, origin="repeat"),
+    ]
+    table = ri_table(pl.concat([small_study(), study(*other)]))
+    assert table["random_mean"].to_list() == [70.0, 70.0]
+
+
+def test_augment_seeds_of_one_genotype_are_averaged_and_not_counted() -> None:
+    rows = [
+        training("darts1", seed, 70.0 + seed + aug, augment_seed=aug) for seed in (2, 3) for aug in (2, 3)
+    ]
+    random = [
+        training("random", draw, 70.0 + draw + aug, augment_seed=aug) for draw in range(3) for aug in (2, 3)
+    ]
+    row = only(ri_table(study(*rows, *random)))
+    assert (row["n_method"], row["n_random"]) == (2, 3)
+    assert (row["top1_mean"], row["random_mean"]) == (75.0, 73.5)
+    assert row["note"] == "each search's mean over augment seeds 2 and 3"
+
+
+def test_augment_seeds_without_a_random_run_are_left_out_and_said() -> None:
+    rows = [
+        training("darts1", seed, 70.0 + seed + aug, augment_seed=aug) for seed in (2, 3) for aug in (2, 3)
+    ]
+    row = only(ri_table(study(*rows, training("random", 0, 70.0), training("random", 1, 71.0))))
+    assert (row["n_method"], row["top1_mean"]) == (2, 74.5)
+    assert row["note"] == "augment seed 3 left out: no random run has it"
+
+
+def test_searches_that_found_one_genotype_count_each_and_it_is_said() -> None:
+    """The second training is linked to the first: a run of the study, though not a new one."""
+    same = {"genotype": "Genotype(same)"}
+    rows = [training("darts1", 2, 72.0, **same), training("darts1", 3, 72.0, origin="linked", **same)]
+    row = only(ri_table(study(*rows, training("random", 0, 69.0), training("random", 1, 71.0))))
+    assert (row["n_method"], row["top1_std"]) == (2, 0.0)
+    assert row["note"] == "2 searches found 1 distinct genotype"
+
+
+def test_presets_are_told_apart_only_where_there_are_several() -> None:
+    assert ri_table(small_study())["preset"].to_list() == [None, None]
+    more = study(training("darts1", 2, 75.0, preset="short", run="again"))
+    table = ri_table(pl.concat([small_study(), more]))
+    assert sorted(map(str, table["preset"])) == ["short", "tiny", "tiny"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"protocol": "short"}, "'tiny'; 'short'"),
+        ({"cells": 8, "channels": 16}, "'tiny' cells=5 channels=8; 'tiny' cells=8 channels=16"),
+        ({"n_train": 900}, "'tiny' n_train=4000; 'tiny' n_train=900"),
+        ({"bn_group": 32}, "'tiny' bn_group=None; 'tiny' bn_group=32"),
+    ],
+)
+def test_mixed_protocols_on_one_target_are_refused_and_named(changed: dict[str, Any], said: str) -> None:
+    mixed = pl.concat([small_study(), study(training("darts1", 9, 80.0, **changed))])
+    with pytest.raises(ValueError, match="target 'glyphs' was trained under 2 protocols") as error:
+        ri_table(mixed)
+    assert said in str(error.value)
+    assert "Filter the results" in str(error.value)
+    other_target = mixed.with_columns(
+        target=pl.when(top1_last=80.0).then(pl.lit("digits")).otherwise("target")
+    )
+    assert ri_table(other_target).height == 3
+
+
+@pytest.mark.parametrize("value", [math.nan, 0.0, -1.0, 100.1, math.inf])
+def test_what_is_no_accuracy_is_refused_and_its_run_named(value: float) -> None:
+    with pytest.raises(ValueError, match=rf"run 'demo/augment/random-7/2' has a top1_last of {value}"):
+        ri_table(study(training("random", 7, value)))
+
+
+def test_published_rows_follow_as_printed() -> None:
+    table = ri_table(pl.concat([small_study(), published()]))
+    printed = table.filter(origin="published")
+    assert printed.height == 27 + 40
+    empty = [
+        "n_method",
+        "n_random",
+        "top1_mean",
+        "top1_std",
+        "random_mean",
+        "random_std",
+        "ri_low",
+        "ri_high",
+    ]
+    assert printed.select(pl.col(empty).is_null().all()).row(0) == (True,) * len(empty)
+    darts = printed.filter(method="darts2", source="cifar100", target="imagenet1k").row(0, named=True)
+    assert (darts["ri_percent"], darts["study"]) == (-18.71, "NASTransfer (AAAI 2021)")
+    assert darts["note"] == "as printed in NASTransfer (AAAI 2021), table 2: no interval"
+
+
+def test_text() -> None:
+    lines = ri_text(ri_table(small_study())).splitlines()
+    assert lines[0].startswith("target ")
+    assert "DARTS (1st order)" in lines[2]
+    assert "glyphs (synthetic)" in lines[2]
+    assert "2 against 3  72.00 ± 1.41  70.00 ± 1.00  +2.86" in lines[2]
+    assert "Welch t on log(Acc_m/Acc_r)" in lines[-1]
+    assert "Final training: tiny." in lines[-1]
+    assert ri_text(ri_table(results_frame([]))).startswith("Nothing to compare yet")
+
+
+def test_notes_are_numbered_and_shared() -> None:
+    frame = pl.concat([study(training("darts1", 2, 72.0), training("enas", 2, 71.0)), published().head(1)])
+    text = ri_text(ri_table(frame))
+    assert text.count("none [1]") == 2
+    assert "not given [2]" in text
+    assert text.splitlines()[-2:] == [
+        "[1] no random run with augment seed 2 is finished, so there is no RI",
+        "[2] as printed in NASTransfer (AAAI 2021), table 2: no interval",
+    ]
+
+
+class Tags(HTMLParser):
+    """Which tags a fragment has, and the text between them."""
+
+    def __init__(self, fragment: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text: list[str] = []
+        self.feed(fragment)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not any(name.startswith("on") for name, _ in attrs)
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+HOSTILE = "<script>alert('x')</script>|`*_[a](b)$1$"
+
+
+def hostile_table() -> pl.DataFrame:
+    rows = [
+        training(HOSTILE, seed, 70.0, source=HOSTILE, target=HOSTILE, selection=HOSTILE) for seed in (2, 3)
+    ]
+    return ri_table(study(*rows))
+
+
+def test_html_escapes_names_and_keeps_them_readable() -> None:
+    found = Tags(ri_html(hostile_table()))
+    assert set(found.tags) == {"style", "div", "table", "caption", "thead", "tbody", "tr", "th", "td", "p"}
+    assert found.tags.count("td") == found.tags.count("th") == len(HEADERS)
+    assert HOSTILE in found.text
+    assert "Nothing to compare yet" in ri_html(ri_table(results_frame([])))
+
+
+def test_markdown_escapes_names() -> None:
+    header, rule, row, *_ = ri_markdown(hostile_table()).splitlines()
+    assert header.count("|") == rule.count("|") == row.replace("\\|", "").count("|") == len(HEADERS) + 1
+    assert "<script" not in row
+    assert all(f"\\{sign}" in row for sign in "`*_[]$|")
+    assert ri_markdown(ri_table(results_frame([]))).startswith("Nothing to compare yet")
+
+
+def test_names() -> None:
+    assert (method_name("darts1"), method_name("darts2")) == ("DARTS (1st order)", "DARTS")
+    assert method_name("own-method") == "own-method"
+    assert source_name("imagenet1k", "imagenet1k-p1") == "imagenet1k, p1"
+    assert source_name("glyphs", "all") == "glyphs (synthetic)"
+    assert [listed(range(n)) for n in range(4)] == ["", "0", "0 and 1", "0, 1 and 2"]
+
+
+def test_synthetic_sets_are_those_of_the_catalogue() -> None:
+    from nastransfer.data.datasets import datasets
+
+    catalogue = datasets()
+    assert set(catalogue.filter("synthetic")["name"]) == SYNTHETIC
+
+
+def test_the_frames_columns_used_here_exist() -> None:
+    assert set(small_study().columns) == set(SCHEMA)
