@@ -22,6 +22,7 @@ _HOMES = {
     "proxies": "data.proxies",
     "build_proxy": "data.proxies",
     "Protocol": "train.protocol",
+    "protocol": "train.protocol",
     "protocols": "train.protocol",
     "AugmentResult": "train.augment",
     "augment": "train.augment",

@@ -13,6 +13,7 @@ import typer
 
 from nastransfer.report.figures import accuracy_by_method, standalone_html, transfer_versus_direct
 from nastransfer.report.tables import ri_table, ri_text
+from nastransfer.study.executors.local import Summary
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.study import Study
 
@@ -44,10 +45,10 @@ def study(
         + f" tasks; records in {runs / asked.name}"
     )
     started = time.perf_counter()
-    records = asked.run(runs, slots)
+    summary = asked.run(runs, slots)
     wall = time.perf_counter() - started
-    _conclude(records)
-    _time_budget(records.results(), wall, install_seconds)
+    _conclude(summary.records)
+    _time_budget(summary, wall, install_seconds)
 
 
 @app.command()
@@ -113,16 +114,18 @@ def _conclude(records: StudyRecords) -> None:
     print("dashboard  make dashboard")
 
 
-def _time_budget(frame: pl.DataFrame, wall: float, install: float | None) -> None:
-    """Where the time went: work as recorded by the runs, the rest of the wall time is what starting them cost."""
-    own = frame.filter(pl.col("origin") == "own")
-    work = {kind: own.filter(pl.col("kind") == kind)["seconds"].sum() for kind in ("search", "augment")}
-    shown = [("install", install), ("search", work["search"]), ("augment", work["augment"])]
+def _time_budget(summary: Summary, wall: float, install: float | None) -> None:
+    """Where this call's time went: work as its runs recorded it; the rest of their processes' time is start-up."""
+    task = pl.col("run").str.extract(r"-([0-9a-f]{12})/[^/]*$")
+    ran = summary.records.results().filter(task.is_in(summary.done) & (pl.col("origin") == "own"))
+    work = {kind: float(ran.filter(pl.col("kind") == kind)["seconds"].sum()) for kind in ("search", "augment")}
+    starts = sum(summary.seconds.values()) - float(ran["seconds"].sum())
+    shown = [("install", install), ("starts", starts), *work.items()]
     print(
         "\ntime, s    " + "  ".join(f"{name} {seconds:.0f}" for name, seconds in shown if seconds is not None)
     )
     print(
-        f"           wall time of this call {wall:.0f} (search and augment are summed over tasks that run side by side)"
+        f"           wall time of this call {wall:.0f}; starts, search and augment are sums over tasks side by side"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from nastransfer.study.executors.local import Summary, run
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.plan import Task, plan_study
 from nastransfer.study.spec import StudySpec, load_spec
@@ -39,21 +40,19 @@ class Study:
         """Where its records lie below `runs`."""
         return Ledger(runs).study(self.name)
 
-    def run(self, runs: str | Path = "runs", slots: int | None = None) -> StudyRecords:
+    def run(self, runs: str | Path = "runs", slots: int | None = None) -> Summary:
         """Run what is not done yet, `slots` tasks side by side; a second call runs nothing again.
 
         `RuntimeError` if tasks failed: it names them and their logs.
         """
-        from nastransfer.study.executors import local
-
         self.check_data()
         records = self.records(runs)
         tasks = self.plan()
         records.write_plan(tasks)
-        summary = local.run(records, tasks, slots)
+        summary = run(records, tasks, slots)
         if summary.failed or summary.blocked:
             raise RuntimeError(_failures(records, len(summary.failed), len(summary.blocked)))
-        return records
+        return summary
 
 
 def _failures(records: StudyRecords, failed: int, blocked: int) -> str:

@@ -54,7 +54,7 @@ class AugmentStep:
     def to_event(self) -> dict[str, Any]:
         """Plain data with `step` and `steps`, as the study's events have them."""
         values = asdict(self)
-        return {"step": values.pop("epoch"), "steps": values.pop("epochs"), **values}
+        return {"step": self.epoch, "steps": self.epochs, **values}
 
 
 @dataclass(frozen=True)

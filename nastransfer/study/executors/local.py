@@ -23,8 +23,9 @@ MOST_SLOTS = 8
 
 @dataclass
 class Summary:
-    """What a call of `run` did: task ids by outcome, and wall seconds by kind summed over slots."""
+    """What a call of `run` did: task ids by outcome, and wall seconds of its processes by kind, summed over slots."""
 
+    records: StudyRecords
     done: list[str] = field(default_factory=list)
     found_done: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -54,7 +55,9 @@ def run(records: StudyRecords, tasks: list[Task], slots: int | None = None) -> S
     slots = default_slots() if slots is None else slots
     if slots < 1:
         raise ValueError(f"slots must be at least 1, found {slots}")
-    summary = Summary(found_done=[task.id for task in tasks if records.finished(task.id) is not None])
+    summary = Summary(
+        records, found_done=[task.id for task in tasks if records.finished(task.id) is not None]
+    )
     waiting = [task for task in tasks if task.id not in summary.found_done]
     not_before: dict[str, float] = {}
     running: list[_Running] = []

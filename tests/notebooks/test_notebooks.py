@@ -1,0 +1,65 @@
+"""Every notebook runs whole, as papermill runs it; the task notebooks also by plain papermill, without the runner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import pytest
+from papermill.exceptions import PapermillExecutionError
+
+from nastransfer.study.ledger import Ledger
+from tests.example_study import write_example
+
+ROOT = Path(__file__).parents[2]
+PLOTLY = "application/vnd.plotly.v1+json"
+
+
+def run(name: str, folder: Path, **parameters: Any) -> nbformat.NotebookNode:
+    """The executed notebook; it runs in a folder of its own, so that nothing is left in the checkout."""
+    output = folder / f"{name}.ipynb"
+    papermill.execute_notebook(
+        str(ROOT / "notebooks" / f"{name}.ipynb"),
+        str(output),
+        parameters=parameters,
+        kernel_name="python3",
+        progress_bar=False,
+        cwd=str(folder),
+    )
+    return nbformat.read(output, as_version=4)
+
+
+def figures(notebook: nbformat.NotebookNode) -> int:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return sum(PLOTLY in output.get("data", {}) for output in outputs)
+
+
+def test_quickstart(tmp_path: Path) -> None:
+    notebook = run("quickstart", tmp_path, search_steps=2, epochs=1, random_genotypes=1)
+    assert figures(notebook) == 5
+    assert "RelativeImprovement(estimate=" in str(notebook.cells)
+
+
+def test_report(tmp_path: Path) -> None:
+    notebook = run("report", tmp_path, study=str(write_example(tmp_path / "runs").folder))
+    assert figures(notebook) == 2
+    assert "DARTS (1st order)" in str(notebook.cells)
+
+
+def test_task_notebooks_work_alone_and_share_one_ledger(tmp_path: Path) -> None:
+    source = {"dataset": "digits", "proxy": {"selection": "random", "classes": 4}}
+    light = {"cells": 3, "channels": 4, "epochs": 1, "epoch_images": 128, "resolution": 8}
+    assert figures(run("proxy", tmp_path, source=source)) == 1
+    assert figures(run("search", tmp_path, method="random", source=source)) >= 1
+    records = Ledger(tmp_path / "runs").study("by-hand")
+    genotype = records.results().filter(kind="search")["genotype"].item()
+    assert figures(run("augment", tmp_path, genotype=genotype, target="digits", settings=light)) == 3
+    assert records.results()["kind"].to_list() == ["proxy", "search", "augment"]
+
+
+def test_a_mistyped_parameter_stops_the_notebook_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(PapermillExecutionError, match="did you mean 'seed'"):
+        run("search", tmp_path, seeed=3)
+    assert not (tmp_path / "runs").exists()
