@@ -1,0 +1,136 @@
+"""Overview: is the study done, which method beats random sampling on which target, transfer against direct search."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+import streamlit as st
+
+from nastransfer.report.figures import accuracy_by_method, transfer_versus_direct
+from nastransfer.report.markup import html_table, markdown_text
+from nastransfer.report.style import on_dark
+from nastransfer.report.tables import ri_html, ri_table
+from nastransfer.study.ledger import STATES, Ledger, StudyStatus
+
+RUNS_VARIABLE = "NASTRANSFER_RUNS"
+REFRESH_SECONDS = 3.0
+FIGURES = {"accuracy": accuracy_by_method, "transfer": transfer_versus_direct}
+
+
+def main() -> None:
+    """The page: a picker, and below it what renews itself while the study runs."""
+    st.title("NASTransfer")
+    ledger = Ledger(os.environ.get(RUNS_VARIABLE, "runs"))
+    names = ledger.studies()
+    if not names:
+        st.fragment(_empty, run_every=REFRESH_SECONDS)(ledger)
+        return
+    name = _pick(names)
+    try:
+        finished = ledger.study(name).status().finished
+    except (ValueError, OSError) as error:
+        st.error(f"This study cannot be read: {markdown_text(str(error))}")
+        return
+    st.fragment(_study, run_every=None if finished else REFRESH_SECONDS)(ledger, name, names, finished)
+
+
+def _pick(names: list[str]) -> str:
+    """The study chosen: in the picker, else in the page's address, else the first. The address always names it."""
+    asked = st.query_params.get("study")
+    if st.session_state.get("study") not in names:
+        st.session_state["study"] = asked if asked in names else names[0]
+        if asked is not None and asked not in names:
+            st.warning(f"There is no study {markdown_text(asked)} here. This is {markdown_text(names[0])}.")
+    name = st.selectbox("Study", names, key="study")
+    st.query_params["study"] = name
+    return str(name)
+
+
+def _empty(ledger: Ledger) -> None:
+    if ledger.studies():
+        st.rerun()
+    st.info(
+        f"No study has records in {markdown_text(str(ledger.root.resolve()))} yet. `make study` runs the first one; "
+        "this page shows it as soon as it starts."
+    )
+
+
+def _study(ledger: Ledger, name: str, names: list[str], finished: bool) -> None:
+    records = ledger.study(name)
+    try:
+        status, frame = records.status(), records.results()
+    except (ValueError, OSError) as error:
+        st.error(f"This study cannot be read: {markdown_text(str(error))}")
+        return
+    if status.finished != finished or ledger.studies() != names:
+        st.rerun()
+    _progress(status)
+    frame = _one_protocol(frame)
+    _shown(lambda: st.html(ri_html(ri_table(frame))))
+    for key, draw in FIGURES.items():
+        _shown(lambda key=key, draw=draw: _figure(key, draw(frame)))  # type: ignore[misc]
+
+
+def _progress(status: StudyStatus) -> None:
+    done, tasks = status.total("done"), status.tasks
+    text = "No plan is recorded: what is on disk is shown." if not tasks else f"{done} of {tasks} tasks done"
+    others = [f"{status.total(state)} {state}" for state in STATES if state != "done" and status.total(state)]
+    st.progress(done / tasks if tasks else 0.0, ", ".join([text, *others]))
+    lines = [[kind, *(str(states[state]) for state in STATES)] for kind, states in status.counts.items()]
+    with st.expander("Tasks by kind", expanded=False):
+        st.html(html_table("Tasks by kind and state", ["kind", *STATES], lines))
+    if status.running:
+        st.html(html_table("Running now", ["task", "step", "last sign"], map(_running, status.running)))
+    if status.failed:
+        lines = [[task["slug"], str(task["error"]), task["run"]] for task in status.failed]
+        st.html(
+            html_table("Failed: run the study again to try these again", ["task", "why", "record"], lines)
+        )
+    if status.unreadable:
+        st.html(
+            html_table(
+                "Could not be read: their tasks can be run again", ["record", "why"], status.unreadable
+            )
+        )
+
+
+def _running(task: dict[str, Any]) -> list[str]:
+    step = f"{task['step']} of {task['steps']}" if "step" in task else "starting"
+    seen = f"{max(0.0, time.time() - task['at']):.0f} s ago" if "at" in task else "none yet"
+    return [task["slug"], step, seen]
+
+
+def _one_protocol(frame: pl.DataFrame) -> pl.DataFrame:
+    """Accuracies of several final trainings are not comparable: where a study has several, one is chosen."""
+    trained = pl.col("kind") == "augment"
+    labels = frame.filter(trained)["protocol"].drop_nulls().unique().sort().to_list()
+    if len(labels) < 2:
+        return frame
+    label = st.selectbox(
+        "Final training", labels, help="Accuracies of different trainings are not comparable."
+    )
+    return frame.filter(~trained | (pl.col("protocol") == label))
+
+
+def _figure(key: str, figure: go.Figure) -> None:
+    config = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": key}}
+    if st.context.theme.type == "dark":
+        figure = on_dark(figure)
+    # Streamlit's own theme would replace the colours and grids that all figures share.
+    st.plotly_chart(figure, key=key, config=config, alt=figure.layout.meta["alt"], theme=None)
+
+
+def _shown(draw: Callable[[], object]) -> None:
+    """Draw one part of the page; what the library refuses (mixed protocols, a NaN accuracy) is said in its place."""
+    try:
+        draw()
+    except ValueError as error:
+        st.warning(markdown_text(str(error)))
+
+
+main()

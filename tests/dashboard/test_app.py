@@ -1,0 +1,193 @@
+"""The dashboard's first page in Streamlit's own test harness, run through its main script."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from nastransfer.study.ledger import StudyRecords
+from tests.example_study import finish, write_example
+
+ROOT = Path(__file__).resolve().parents[2]
+APP = ROOT / "dashboard" / "app.py"
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty runs folder that the dashboard reads."""
+    folder = tmp_path / "runs"
+    monkeypatch.setenv("NASTRANSFER_RUNS", str(folder))
+    return folder
+
+
+def opened(study: str | None = None) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=30)
+    if study is not None:
+        app.query_params["study"] = study
+    app.run()
+    assert not app.exception
+    return app
+
+
+def tables(app: AppTest) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def charts(app: AppTest) -> list[str]:
+    return [element.proto.spec for element in app.get("plotly_chart")]
+
+
+def progress(app: AppTest) -> tuple[int, str]:
+    (bar,) = app.get("progress")
+    return bar.proto.value, bar.proto.text
+
+
+def break_record(records: StudyRecords, place: int) -> None:
+    attempt = next(iter(records.attempts(records.plan()[place].id)))
+    (attempt.folder / "result.json").write_text('{"torn', encoding="utf-8")
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_an_empty_runs_folder_says_what_to_do(runs: Path, exists: bool) -> None:
+    if exists:
+        runs.mkdir()
+    app = opened()
+    assert "No study has records" in app.info[0].value
+    assert "make study" in app.info[0].value
+
+
+def test_a_finished_study_shows_progress_table_and_figures(runs: Path) -> None:
+    write_example(runs)
+    app = opened()
+    assert progress(app) == (100, "14 of 14 tasks done")
+    assert "DARTS (1st order)" in tables(app)
+    assert "2 against 5" in tables(app).replace("\N{NO-BREAK SPACE}", " ")
+    accuracy, transfer = charts(app)
+    assert "Accuracy by method and source" in accuracy
+    assert "transfer better" in transfer
+    assert app.query_params["study"] == "quickstart"
+
+
+def test_figures_have_words_for_those_who_cannot_see_them(runs: Path) -> None:
+    write_example(runs)
+    alternatives = [element.proto.alt for element in opened().get("plotly_chart")]
+    assert alternatives[0].startswith("Top-1 accuracy by method and source. DARTS (1st order), from digits")
+    assert alternatives[1].startswith("Top-1 accuracy of transfer against direct search.")
+
+
+def test_a_study_that_runs_shows_what_is_done_running_failed_and_pending(runs: Path) -> None:
+    records = write_example(runs, leave=4)
+    works, fails, *_ = records.plan()[-4:]
+    attempt = records.open_attempt(works)
+    attempt.start(works, {})
+    attempt.event({"step": 3, "steps": 6})
+    broken = records.open_attempt(fails)
+    broken.start(fails, {})
+    broken.fail("ValueError: <b>no</b> images", "trace")
+    app = opened()
+    assert progress(app) == (71, "10 of 14 tasks done, 2 pending, 1 running, 1 failed")
+    shown = tables(app).replace("\N{NO-BREAK SPACE}", " ")
+    assert "3 of 6" in shown
+    assert "ValueError: &lt;b&gt;no&lt;/b&gt; images" in shown
+    assert works.slug in shown
+    assert len(charts(app)) == 2
+
+
+def test_the_page_goes_on_while_results_come_in(runs: Path) -> None:
+    records = write_example(runs, leave=2)
+    app = opened()
+    assert progress(app)[1] == "12 of 14 tasks done, 2 pending"
+    for place, task in enumerate(records.plan()[-2:]):
+        finish(records, task, 50 + place)
+    app.run()
+    assert progress(app)[1] == "14 of 14 tasks done"
+
+
+def test_a_record_that_cannot_be_read_is_listed_and_hides_no_other(runs: Path) -> None:
+    records = write_example(runs)
+    break_record(records, 5)
+    shown = tables(app := opened())
+    assert "Could not be read" in shown
+    assert "not JSON" in shown
+    assert progress(app)[1] == "13 of 14 tasks done, 1 pending"
+    assert "2 against 4" in shown.replace("\N{NO-BREAK SPACE}", " ")
+    assert len(charts(app)) == 2
+
+
+def test_a_plan_that_cannot_be_read_is_listed_too(runs: Path) -> None:
+    records = write_example(runs)
+    (records.folder / "plan.jsonl").write_text("{", encoding="utf-8")
+    app = opened()
+    assert "plan.jsonl" in tables(app)
+    assert progress(app)[1] == "No plan is recorded: what is on disk is shown."
+    assert len(charts(app)) == 2
+
+
+def test_the_address_chooses_the_study_and_names_it(runs: Path) -> None:
+    write_example(runs)
+    write_example(runs, name="another", leave=3)
+    app = opened("quickstart")
+    assert app.selectbox(key="study").value == "quickstart"
+    app.selectbox(key="study").select("another").run()
+    assert app.query_params["study"] == "another"
+    assert progress(app)[1] == "11 of 14 tasks done, 3 pending"
+    assert not app.exception
+
+
+def test_an_unknown_study_in_the_address_is_said(runs: Path) -> None:
+    write_example(runs)
+    app = opened("<script>*x*")
+    assert app.warning[0].value == "There is no study &lt;script&gt;\\*x\\* here. This is quickstart."
+    assert progress(app)[1] == "14 of 14 tasks done"
+
+
+def test_a_folder_with_an_impossible_name_is_harmless(runs: Path) -> None:
+    write_example(runs)
+    (runs / "<script>alert(1)<" / "augment").mkdir(parents=True)
+    app = opened("<script>alert(1)<")
+    assert "cannot be read" in app.error[0].value
+    assert "<script" not in app.error[0].value
+    app.selectbox(key="study").select("quickstart").run()
+    assert len(charts(app)) == 2
+
+
+def test_studies_with_several_final_trainings_show_one_at_a_time(runs: Path) -> None:
+    records = write_example(runs)
+    baseline = next(task for task in records.plan() if task.kind == "augment")
+    attempt = next(iter(records.attempts(baseline.id)))
+    result = attempt.result()
+    assert result is not None
+    result["labels"]["protocol"] = "short"
+    attempt.publish(result)
+    app = opened()
+    assert app.selectbox[1].options == ["quickstart", "short"]
+    assert "2 against 4" in tables(app).replace("\N{NO-BREAK SPACE}", " ")
+    app.selectbox[1].select("short").run()
+    assert "Nothing to compare yet" in tables(app)
+    assert not app.exception
+
+
+def test_what_the_library_refuses_is_said_in_its_place(runs: Path) -> None:
+    records = write_example(runs, leave=1)
+    finish(records, records.plan()[-1], 3, top1_last=0.0)
+    app = opened()
+    assert len(app.warning) == 3
+    assert all("has a top1\\_last of 0.0" in warning.value for warning in app.warning)
+    assert progress(app)[1] == "14 of 14 tasks done"
+
+
+def test_the_page_never_imports_torch(runs: Path) -> None:
+    write_example(runs)
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        "app = AppTest.from_file(sys.argv[1], default_timeout=60).run()\n"
+        "assert not app.exception and len(app.get('plotly_chart')) == 2, app\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    command = [sys.executable, "-c", code, str(APP)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert ran.returncode == 0, ran.stderr
