@@ -29,15 +29,15 @@ class Style:
 
     faces_a_character: int = 2
     apart: float = 0.35
-    size: tuple[float, float] = (0.72, 0.95)
-    shift: float = 0.06
+    size: tuple[float, float] = (0.55, 0.8)
+    shift: float = 0.11
     slant: tuple[float, float] = (-0.12, 0.0)
     stroke: tuple[float, float] = (-0.008, 0.02)
-    contrast: tuple[float, float] = (0.45, 0.9)
+    contrast: tuple[float, float] = (0.35, 0.8)
     background: tuple[float, float] = (0.0, 0.25)
     gradient: float = 0.15
     tint: float = 0.1
-    noise: float = 0.06
+    noise: float = 0.15
 
 
 STYLE = Style()
@@ -94,7 +94,8 @@ def choose_classes(number: int, seed: int, style: Style = STYLE) -> list[str]:
                 face = waiting[code].pop(0)
                 shape = _shape(face, code)
                 ink = int(shape.sum(dtype=np.int64))
-                near = np.flatnonzero(np.abs(inks - ink) < style.apart * np.maximum(inks, ink))
+                known = inks[: len(chosen)]
+                near = np.flatnonzero(np.abs(known - ink) < style.apart * np.maximum(known, ink))
                 unlike = np.abs(shapes[near] - shape).sum(axis=1, dtype=np.int64)
                 if ink and (unlike >= style.apart * np.maximum(inks[near], ink)).all():
                     shapes[len(chosen)], inks[len(chosen)] = shape, ink
@@ -108,7 +109,7 @@ def choose_classes(number: int, seed: int, style: Style = STYLE) -> list[str]:
 
 
 def _shape(face: str, code: int) -> np.ndarray:
-    """A character's coarse shape: ink (0..16) of each of 32 x 32 squares, int8 [1024]; 0 where the face lacks it."""
+    """A character's coarse shape: ink (0..16) of each of 32 x 32 squares, int8 [1024]; 0: not in the face."""
     if code not in codes(face):
         return np.zeros(_SHAPE_SIDE**2, np.int8)
     step = GRID // _SHAPE_SIDE
