@@ -33,8 +33,16 @@ def validate(model: type[Model], values: Mapping[str, Any], where: str) -> Model
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        lines = [_line(problem, model) for problem in error.errors()]
+        problems = error.errors()
+        places = [problem["loc"] for problem in problems]
+        # A wrong entry also makes its list too short: say only what is wrong with the entry.
+        causes = [p for p in problems if p["type"] != "too_short" or not any(_below(place, p["loc"]) for place in places)]
+        lines = [_line(problem, model) for problem in causes]
         raise ValueError(f"{where}: " + "\n  ".join(lines)) from None
+
+
+def _below(place: tuple[int | str, ...], parent: tuple[int | str, ...]) -> bool:
+    return len(place) > len(parent) and place[: len(parent)] == parent
 
 
 def _line(problem: Any, model: type[BaseModel]) -> str:
