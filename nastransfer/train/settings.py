@@ -36,8 +36,8 @@ def validate(model: type[Model], values: Mapping[str, Any], where: str) -> Model
         problems = error.errors()
         places = [problem["loc"] for problem in problems]
         # A wrong entry also makes its list too short: say only what is wrong with the entry.
-        causes = [p for p in problems if p["type"] != "too_short" or not any(_below(place, p["loc"]) for place in places)]
-        lines = [_line(problem, model) for problem in causes]
+        emptied = {place for place in places if any(_below(other, place) for other in places)}
+        lines = [_line(p, model) for p in problems if p["type"] != "too_short" or p["loc"] not in emptied]
         raise ValueError(f"{where}: " + "\n  ".join(lines)) from None
 
 
