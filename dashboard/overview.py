@@ -82,7 +82,7 @@ def _progress(status: StudyStatus) -> None:
     others = [f"{status.total(state)} {state}" for state in STATES if state != "done" and status.total(state)]
     st.progress(done / tasks if tasks else 0.0, ", ".join([text, *others]))
     lines = [[kind, *(str(states[state]) for state in STATES)] for kind, states in status.counts.items()]
-    with st.expander("Tasks by kind", expanded=False):
+    with st.expander("Tasks by kind", expanded=not status.finished):
         st.html(html_table("Tasks by kind and state", ["kind", *STATES], lines))
     if status.running:
         st.html(html_table("Running now", ["task", "step", "last sign"], map(_running, status.running)))

@@ -51,7 +51,7 @@ pio.templates[TEMPLATE] = go.layout.Template(
             "itemclick": False,
             "itemdoubleclick": False,
         },
-        "hoverlabel": {"align": "left", "namelength": -1},
+        "hoverlabel": {"align": "left", "bgcolor": "white", "bordercolor": NEUTRAL, "font": {"color": "#222222"}},
         "colorscale": {"sequential": "Viridis"},
     }
 )
