@@ -51,7 +51,12 @@ pio.templates[TEMPLATE] = go.layout.Template(
             "itemclick": False,
             "itemdoubleclick": False,
         },
-        "hoverlabel": {"align": "left", "bgcolor": "white", "bordercolor": NEUTRAL, "font": {"color": "#222222"}},
+        "hoverlabel": {
+            "align": "left",
+            "bgcolor": "white",
+            "bordercolor": NEUTRAL,
+            "font": {"color": "#222222"},
+        },
         "colorscale": {"sequential": "Viridis"},
     }
 )
