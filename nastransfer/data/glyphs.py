@@ -77,7 +77,7 @@ def choose_classes(number: int, seed: int, style: Style = STYLE) -> list[str]:
     """`number` classes in a seeded order, no two of which look alike: each pair of shapes, brought to one size and
     place, differs by at least `style.apart` of their ink.
 
-    Characters come one after another with a few faces each (`style.faces_a_character`), in further rounds as many again.
+    Characters come one after another with a few faces each (`style.faces_a_character`), then as many again, and so on.
     """
     characters = [code for first, last in CHARACTERS for code in range(first, last + 1)]
     characters.sort(key=lambda code: name_key("glyphs character", seed, code))
