@@ -13,9 +13,11 @@ import typer
 
 from nastransfer.report.figures import accuracy_by_method, standalone_html, transfer_versus_direct
 from nastransfer.report.tables import ri_table, ri_text
+from nastransfer.report.targets import target_table, target_text
 from nastransfer.study.executors.local import Summary
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.study import Study
+from nastransfer.study.work import open_targets
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -108,6 +110,8 @@ def _conclude(records: StudyRecords) -> None:
     print()
     print(ri_text(ri_table(frame)))
     print()
+    print(target_text(target_table(frame, open_targets(records))))
+    print()
     for title, draw in FIGURES.items():
         path = records.write_report(f"{title}.html", standalone_html(draw(frame)))
         print(f"figure     {path}")
@@ -118,7 +122,9 @@ def _time_budget(summary: Summary, wall: float, install: float | None) -> None:
     """Where this call's time went: work as its runs recorded it; the rest of their processes' time is start-up."""
     task = pl.col("run").str.extract(r"-([0-9a-f]{12})/[^/]*$")
     ran = summary.records.results().filter(task.is_in(summary.done) & (pl.col("origin") == "own"))
-    work = {kind: float(ran.filter(pl.col("kind") == kind)["seconds"].sum()) for kind in ("search", "augment")}
+    work = {
+        kind: float(ran.filter(pl.col("kind") == kind)["seconds"].sum()) for kind in ("search", "augment")
+    }
     starts = sum(summary.seconds.values()) - float(ran["seconds"].sum())
     shown = [("install", install), ("starts", starts), *work.items()]
     print(

@@ -79,6 +79,14 @@ def open_source(source: Source, records: StudyRecords | None = None) -> Dataset:
     return dataset.with_manifest(build_proxy(dataset.manifest, source.proxy, source.seed))
 
 
+def open_targets(records: StudyRecords) -> dict[str, Dataset]:
+    """The targets of a study's plan by the name they have in the results frame."""
+    asked = [
+        Source.model_validate(task.parameters["target"]) for task in records.plan() if task.kind == "augment"
+    ]
+    return {target.label: open_source(target) for target in asked}
+
+
 def _key(**values: Any) -> str:
     return digest({"version": TASK_VERSION, **values})
 
