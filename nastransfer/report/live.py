@@ -27,7 +27,7 @@ def use_in_notebooks() -> None:
 
 
 def _bundle(figure: go.Figure) -> dict[str, Any]:
-    """A figure as plain data: plotly's own display ignores the id by which a notebook replaces what it showed before."""
+    """A figure as plain data: plotly's own display ignores the id by which a notebook replaces an output."""
     return {"application/vnd.plotly.v1+json": json.loads(figure.to_json())}
 
 
