@@ -16,7 +16,7 @@ from nastransfer.report.tables import ri_table, ri_text
 from nastransfer.report.targets import target_table, target_text
 from nastransfer.study.executors.local import Summary
 from nastransfer.study.ledger import Ledger, StudyRecords
-from nastransfer.study.study import Study
+from nastransfer.study.study import Study, StudyFailed
 from nastransfer.study.work import open_targets
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -47,7 +47,14 @@ def study(
         + f" tasks; records in {runs / asked.name}"
     )
     started = time.perf_counter()
-    summary = asked.run(runs, slots)
+    try:
+        summary = asked.run(runs, slots)
+    except StudyFailed as failure:
+        _conclude(failure.summary.records)
+        raise
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on from here", file=sys.stderr)
+        raise typer.Exit(130) from None
     wall = time.perf_counter() - started
     _conclude(summary.records)
     _time_budget(summary, wall, install_seconds)
@@ -110,12 +117,14 @@ def _conclude(records: StudyRecords) -> None:
     print()
     print(ri_text(ri_table(frame)))
     print()
-    print(target_text(target_table(frame, open_targets(records))))
-    print()
     for title, draw in FIGURES.items():
         path = records.write_report(f"{title}.html", standalone_html(draw(frame)))
         print(f"figure     {path}")
-    print("dashboard  make dashboard")
+    print("dashboard  make dashboard\n")
+    try:
+        print(target_text(target_table(frame, open_targets(records))))
+    except ValueError as error:  # records can be read where their data set is not
+        print(f"the targets themselves cannot be described: {error}")
 
 
 def _time_budget(summary: Summary, wall: float, install: float | None) -> None:
@@ -146,6 +155,3 @@ def main() -> None:
     except RuntimeError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("stopped; run the same command again to go on from here", file=sys.stderr)
-        sys.exit(130)

@@ -16,7 +16,7 @@ from nastransfer.data.datasets import Dataset
 from nastransfer.data.splits import search_halves
 from nastransfer.data.streams import Streams
 from nastransfer.space.genotype import Genotype
-from nastransfer.train.settings import Strict, choose, validate
+from nastransfer.train.settings import Strict, choose, override_label, validate
 from nastransfer.train.steps import run_to_end
 
 if TYPE_CHECKING:
@@ -156,7 +156,12 @@ def searchers() -> dict[str, type[Searcher]]:
     return {name: getattr(importlib.import_module(module), kind) for name, (module, kind) in _HOMES.items()}
 
 
-def make_searcher(method: str, preset: str = "paper", **settings: Any) -> Searcher:
+def preset_label(method: str, preset: str, /, **settings: Any) -> str:
+    """The preset's name with the settings that differ from it, as tables show it: `quickstart+steps80`."""
+    return override_label(preset, make_searcher(method, preset), make_searcher(method, preset, **settings))
+
+
+def make_searcher(method: str, preset: str = "paper", /, **settings: Any) -> Searcher:
     """The settings of a method's preset with some changed.
 
     Raises `ValueError` with the nearest known name for an unknown method, preset or setting, and with rule and value

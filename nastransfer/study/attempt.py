@@ -11,8 +11,17 @@ from typing import Any
 import polars as pl
 import psutil
 
+from nastransfer.data.manifest import Manifest
+from nastransfer.study.frame import SCHEMA
 from nastransfer.study.plan import Task
-from nastransfer.study.records import append_line, read_lines, read_record, write_record
+from nastransfer.study.records import (
+    CorruptRecord,
+    append_line,
+    read_lines,
+    read_record,
+    save_atomic,
+    write_record,
+)
 
 
 @dataclass(frozen=True)
@@ -29,10 +38,6 @@ class Attempt:
     def log(self) -> Path:
         return self.folder / "log.txt"
 
-    @property
-    def manifest(self) -> Path:
-        return self.folder / "manifest.parquet"
-
     def start(self, task: Task, machine: dict[str, Any]) -> None:
         """Record what is asked and which process answers for it; clears what an interrupted try left behind."""
         for stale in ("events.jsonl", "failure.json"):
@@ -42,6 +47,10 @@ class Attempt:
         values = {"task": task.to_json(), "owner": owner, "machine": machine, "started_at": time.time()}
         write_record(self.folder / "task.json", values)
 
+    def release(self) -> None:
+        """An interrupted try: nobody answers for it any more, so the next one may take it up in its place."""
+        (self.folder / "task.json").unlink(missing_ok=True)
+
     def event(self, values: dict[str, Any]) -> None:
         append_line(self.folder / "events.jsonl", {"at": round(time.time(), 3), **values})
 
@@ -50,13 +59,28 @@ class Attempt:
 
     def write_frame(self, name: str, frame: pl.DataFrame) -> None:
         """Write a table of the run (`history`, `classes`)."""
-        aside = self.folder / f".{name}.aside"
-        frame.write_parquet(aside)
-        aside.replace(self.folder / f"{name}.parquet")
+        save_atomic(self.folder / f"{name}.parquet", frame.write_parquet)
 
     def read_frame(self, name: str) -> pl.DataFrame | None:
+        """A table of the run, None where it has none; `CorruptRecord` where it cannot be read."""
         path = self.folder / f"{name}.parquet"
-        return pl.read_parquet(path) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return pl.read_parquet(path)
+        except pl.exceptions.PolarsError as error:
+            raise CorruptRecord(f"{path}: not a table: {error}") from None
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        save_atomic(self.folder / "manifest.parquet", manifest.save)
+
+    def read_manifest(self) -> Manifest | None:
+        """The manifest of a proxy, None where there is none or it cannot be read (it can be built again)."""
+        path = self.folder / "manifest.parquet"
+        try:
+            return Manifest.load(path) if path.exists() else None
+        except ValueError:
+            return None
 
     def publish(self, values: dict[str, Any]) -> None:
         """The result, last of all. From now on the task is done."""
@@ -75,8 +99,15 @@ class Attempt:
         return read_record(path) if path.exists() else None
 
     def result(self) -> dict[str, Any] | None:
+        """The published result; `CorruptRecord` where it is damaged, or of another version with other columns."""
         path = self.folder / "result.json"
-        return read_record(path) if path.exists() else None
+        if not path.exists():
+            return None
+        result = read_record(path)
+        unknown = set(result["labels"] | result["numbers"]) - set(SCHEMA)
+        if unknown:
+            raise CorruptRecord(f"{path}: written by another version: unknown columns {sorted(unknown)}")
+        return result
 
     def failure(self) -> dict[str, Any] | None:
         path = self.folder / "failure.json"

@@ -56,11 +56,21 @@ class StudyStatus:
         return self.tasks > 0 and self.total("done") == self.tasks
 
 
+def locate(folder: str | Path) -> Path:
+    """A folder given relative to where somebody works; inside the project's notebooks/ that is the project itself.
+
+    JupyterLab starts every kernel in its notebook's folder, and their records belong beside all others.
+    """
+    here = Path.cwd()
+    inside = here.name == "notebooks" and (here.parent / "nastransfer").is_dir()
+    return (here.parent if inside else here) / folder
+
+
 class Ledger:
     """All studies under one folder."""
 
     def __init__(self, root: str | Path = "runs") -> None:
-        self.root = Path(root)
+        self.root = locate(root)
 
     def studies(self) -> list[str]:
         """Names of the studies that have records, sorted."""
@@ -193,14 +203,27 @@ class StudyRecords:
                 )
         return status
 
+    def _planned(self) -> set[str]:
+        try:
+            return {task.id for task in self.plan()}
+        except CorruptRecord:
+            return set()
+
     def run_name(self, attempt: Attempt) -> str:
         return attempt.folder.relative_to(self.folder.parent).as_posix()
 
-    def results(self) -> pl.DataFrame:
-        """The study's own rows of the results frame (`nastransfer.study.frame`), finished runs only."""
+    def results(self, *, earlier: bool = False) -> pl.DataFrame:
+        """The study's own rows of the results frame (`nastransfer.study.frame`), finished runs only.
+
+        A study whose file was changed keeps the runs of its earlier plans, which must not be mixed with those of the
+        present one: they come only with `earlier`. A folder without a plan (runs by hand) gives all it has.
+        """
         rows: list[dict[str, Any]] = []
         seen: set[str] = set()
+        planned = set() if earlier else self._planned()
         for attempt, result in sorted(self._results(), key=lambda pair: pair[1]["finished_at"]):
+            if planned and result["task_id"] not in planned:
+                continue
             origin = "repeat" if result["task_id"] in seen else "linked" if result["linked_to"] else "own"
             seen.add(result["task_id"])
             row = result["labels"] | result["numbers"]
@@ -208,17 +231,18 @@ class StudyRecords:
         return results_frame(rows)
 
 
-def results(study: str | Path, *, published: bool = True) -> pl.DataFrame:
-    """All results of a study's folder as one frame, and (rows with `origin == "published"`) what papers printed.
+def results(study: str | Path, *, published: bool = True, earlier: bool = False) -> pl.DataFrame:
+    """The results of a study's folder as one frame, and (rows with `origin == "published"`) what papers printed.
 
-    `study` is a folder such as `runs/quickstart`; `ValueError` if there is none. Columns: `nastransfer.study.frame`.
+    `study` is a folder such as `runs/quickstart`; `ValueError` if there is none. `earlier`: also what earlier versions
+    of the study file ran. Columns: `nastransfer.study.frame`.
     """
-    folder = Path(study)
+    folder = locate(study)
     if not folder.is_dir():
         raise ValueError(
             f"there is no study folder {str(folder)!r}; studies here: {Ledger(folder.parent).studies()}"
         )
-    own = Ledger(folder.parent).study(folder.name).results()
+    own = Ledger(folder.parent).study(folder.name).results(earlier=earlier)
     return pl.concat([own, published_rows()]) if published else own
 
 

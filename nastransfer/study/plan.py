@@ -185,7 +185,7 @@ def _augmentations(spec: StudySpec) -> list[Task]:
 
 
 def _feeds(source: Source, target: Source) -> str:
-    return "direct" if source.dataset == target.dataset else "transfer"
+    return "direct" if source.base == target.base else "transfer"
 
 
 def _slug(*parts: object) -> str:

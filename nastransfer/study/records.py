@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,16 @@ class CorruptRecord(ValueError):
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Put `content` at `path`, whole or not at all, also over a crash of the machine."""
+    save_atomic(path, lambda aside: aside.write_bytes(content))
+
+
+def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
+    """Let `save` write a file aside, sync it and rename it to `path`: there whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
     try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
+        save(aside)
+        with aside.open("rb") as file:
             os.fsync(file.fileno())
         aside.replace(path)
     finally:

@@ -48,7 +48,12 @@ class Source(Strict):
     @property
     def label(self) -> str:
         """Short name of what is seen, for folders, tables and legends."""
-        return self.dataset if self.proxy is None else f"{self.dataset}-{self.proxy.label}"
+        return self.base if self.proxy is None else f"{self.base}-{self.proxy.label}"
+
+    @property
+    def base(self) -> str:
+        """Name of the whole data set, its options included: `glyphs`, `glyphs-classes300`."""
+        return "-".join([self.dataset, *(f"{name}{value}" for name, value in sorted(self.options.items()))])
 
 
 class RandomBaseline(Strict):

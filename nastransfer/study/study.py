@@ -9,7 +9,15 @@ from nastransfer.study.executors.local import Summary, run
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.plan import Task, plan_study
 from nastransfer.study.spec import StudySpec, load_spec
-from nastransfer.study.work import open_source
+from nastransfer.study.work import open_source, refuse_overlap
+
+
+class StudyFailed(RuntimeError):
+    """Some tasks failed; `summary` says which, and what was done all the same."""
+
+    def __init__(self, message: str, summary: Summary) -> None:
+        super().__init__(message)
+        self.summary = summary
 
 
 @dataclass(frozen=True)
@@ -32,9 +40,12 @@ class Study:
         return plan_study(self.spec)
 
     def check_data(self) -> None:
-        """Open every set, build every proxy: what is missing or too small is said before anything runs."""
+        """Open every set, build every proxy: what is missing, too small or would leak is said before anything runs."""
         for entry in (*self.spec.sources, *self.spec.targets):
             open_source(entry)
+        for source in self.spec.sources:
+            for target in self.spec.targets:
+                refuse_overlap(source, target)
 
     def records(self, runs: str | Path = "runs") -> StudyRecords:
         """Where its records lie below `runs`."""
@@ -43,7 +54,7 @@ class Study:
     def run(self, runs: str | Path = "runs", slots: int | None = None) -> Summary:
         """Run what is not done yet, `slots` tasks side by side; a second call runs nothing again.
 
-        `RuntimeError` if tasks failed: it names them and their logs.
+        `StudyFailed` if tasks failed: it names them, why, and where to look.
         """
         self.check_data()
         records = self.records(runs)
@@ -51,13 +62,22 @@ class Study:
         records.write_plan(tasks)
         summary = run(records, tasks, slots)
         if summary.failed or summary.blocked:
-            raise RuntimeError(_failures(records, len(summary.failed), len(summary.blocked)))
+            raise StudyFailed(_failures(summary, tasks), summary)
         return summary
 
 
-def _failures(records: StudyRecords, failed: int, blocked: int) -> str:
-    status = records.status()
-    root = records.folder.parent
-    lines = [f"  {task['slug']}: {task['error']}\n    record: {root / task['run']}" for task in status.failed]
-    head = f"{failed} tasks failed and {blocked} could not start because of them; all other results are kept."
-    return "\n".join([head, *lines, "Run the same study again to try the failed ones again."])
+def _failures(summary: Summary, tasks: list[Task]) -> str:
+    """What failed, why, and where to look: the record of the failure, else what its process printed."""
+    records = summary.records
+    reasons = {
+        task["id"]: f"{task['error']}\n    {records.folder.parent / task['run']}"
+        for task in records.status().failed
+    }
+    lines = []
+    for task in tasks:
+        if task.id in summary.failed:
+            unsaid = f"its process ended without a word: see {records.task_folder(task) / 'log.txt'}"
+            lines.append(f"  {task.slug}: {reasons.get(task.id, unsaid)}")
+    head = f"{len(summary.failed)} tasks failed and {len(summary.blocked)} could not start because of them; "
+    tail = "All other results are kept. Run the same study again to try the failed ones again."
+    return "\n".join([head + "the failed ones:", *lines, tail])

@@ -6,6 +6,7 @@ import os
 import time
 import traceback
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
 from nastransfer.study.parameters import check, parameters
 from nastransfer.study.plan import Task
-from nastransfer.study.processes import end_with_parent, lock
+from nastransfer.study.processes import Busy, end_with_parent, lock
+from nastransfer.study.records import CorruptRecord
 from nastransfer.study.work import Outcome, Work, prepare
 
 __all__ = ["RunningTask", "begin", "parameters"]
@@ -53,17 +55,22 @@ class RunningTask:
                 f"{self.task.kind} {self.task.slug} was finished before: showing its record {self.attempt.folder}"
             )
             return
+        self.attempt.start(self.task, machine())
         key = self._records.lock_path(f"key-{self._work.result_key}")
         with lock(key, waiting_for="a task that computes the same numbers"):
-            twin = self._records.finished_with_key(self._work.result_key)
-            if twin is not None:
-                self._outcome = _linked(twin)
+            self._outcome = self._twin()
+            if self._outcome is not None:
                 return
             started = time.perf_counter()
             try:
-                self._outcome = yield from self._work.steps
+                self._outcome = yield from self._work.steps()
             except Exception as error:
                 self.attempt.fail(f"{type(error).__name__}: {error}", traceback.format_exc())
+                raise
+            except (
+                BaseException
+            ):  # Ctrl-C, or a loop left early: iterating again starts over in the same place
+                self.attempt.release()
                 raise
             self._outcome.numbers["seconds"] = round(time.perf_counter() - started, 3)
             self._publish()
@@ -79,7 +86,8 @@ class RunningTask:
         if self._bar is None:
             self._bar = tqdm(total=event["steps"], desc=self.task.slug)
         self._bar.update(event["step"] - self._bar.n)
-        self._bar.set_postfix({name: value for name, value in event.items() if name not in ("step", "steps")})
+        numbers = {name: value for name, value in event.items() if isinstance(value, float)}
+        self._bar.set_postfix(numbers)
 
     def finish(self) -> dict[str, Any]:
         """The result as recorded: labels and numbers in one mapping. `RuntimeError` before the last step was run."""
@@ -91,6 +99,21 @@ class RunningTask:
         if result is None:
             raise RuntimeError("finish() before the last step: iterate over the whole task first")
         return {**result["labels"], **result["numbers"]}
+
+    def _twin(self) -> Outcome | None:
+        """The outcome of a finished task whose numbers depend on the very same things, if its tables can be read."""
+        assert self._work is not None
+        twin = self._records.finished_with_key(self._work.result_key)
+        result = twin.result() if twin is not None else None
+        if twin is None or result is None:
+            return None
+        try:
+            tables = {name: twin.read_frame(name) for name in ("history", "classes")}
+        except CorruptRecord:
+            return None
+        return Outcome(
+            result["numbers"], **tables, manifest=twin.read_manifest(), linked_to=result["task_id"]
+        )
 
     @property
     def history(self) -> pl.DataFrame | None:
@@ -109,7 +132,7 @@ class RunningTask:
             if rows is not None:
                 self.attempt.write_frame(name, rows)
         if outcome.manifest is not None:
-            outcome.manifest.save(self.attempt.manifest)
+            self.attempt.write_manifest(outcome.manifest)
         labels = {"kind": self.task.kind, "feeds": ",".join(self.task.feeds) or None, **work.labels}
         self.attempt.publish(
             {
@@ -120,6 +143,7 @@ class RunningTask:
                 "numbers": outcome.numbers,
             }
         )
+        _let_go(self._records.lock_path(self.task.id))
 
 
 def begin(kind: str, values: Mapping[str, Any]) -> RunningTask:
@@ -137,6 +161,8 @@ def begin(kind: str, values: Mapping[str, Any]) -> RunningTask:
     folder = os.environ.get(ATTEMPT_VARIABLE)
     if folder:
         end_with_parent()
+    else:
+        _hold(records.lock_path(task.id))
     attempt = Attempt(Path(folder)) if folder else records.open_attempt(task)
     attempt.start(task, machine())
     try:
@@ -147,12 +173,23 @@ def begin(kind: str, values: Mapping[str, Any]) -> RunningTask:
     return RunningTask(task, records, attempt, work)
 
 
-def _linked(twin: Attempt) -> Outcome:
-    result = twin.result()
-    assert result is not None
-    return Outcome(
-        numbers=result["numbers"],
-        history=twin.read_frame("history"),
-        classes=twin.read_frame("classes"),
-        linked_to=result["task_id"],
-    )
+# Locks of tasks that were begun by hand in this process: beginning one again here goes on with it.
+_held: dict[Path, ExitStack] = {}
+
+
+def _hold(path: Path) -> None:
+    if path in _held:
+        return
+    stack = ExitStack()
+    try:
+        stack.enter_context(lock(path))
+    except Busy:
+        raise RuntimeError(
+            f"another process works on this task right now (it holds {path}): wait for it"
+        ) from None
+    _held[path] = stack
+
+
+def _let_go(path: Path) -> None:
+    if path in _held:
+        _held.pop(path).close()

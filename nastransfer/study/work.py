@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import polars as pl
 from nastransfer.data.datasets import Dataset, open_dataset
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.proxies import build_proxy
-from nastransfer.search.searcher import make_searcher, search_steps
+from nastransfer.search.searcher import make_searcher, preset_label, search_steps
 from nastransfer.space.genotype import Genotype
 from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.machine import machine
@@ -43,7 +43,7 @@ class Work:
     """Ready to run: `labels` say what the run is (columns of the results frame), `result_key` hashes what its numbers
     depend on: digests of genotype, manifest and settings, and the seed; never the device, threads or versions."""
 
-    steps: Steps
+    steps: Callable[[], Steps]
     labels: dict[str, Any]
     result_key: str
 
@@ -74,8 +74,9 @@ def open_source(source: Source, records: StudyRecords | None = None) -> Dataset:
     if source.proxy is None:
         return dataset
     built = records.finished(proxy_task(source).id) if records is not None else None
-    if built is not None and built.manifest.exists():
-        return dataset.with_manifest(Manifest.load(built.manifest))
+    recorded = built.read_manifest() if built is not None else None
+    if recorded is not None:
+        return dataset.with_manifest(recorded)
     return dataset.with_manifest(build_proxy(dataset.manifest, source.proxy, source.seed))
 
 
@@ -87,6 +88,24 @@ def open_targets(records: StudyRecords) -> dict[str, Dataset]:
     return {target.label: open_source(target) for target in asked}
 
 
+def refuse_overlap(source: Source, target: Source) -> None:
+    """`ValueError` where a search on `source` sees images that the final test on `target` uses."""
+    if source.dataset != target.dataset:
+        return
+    if source.options != target.options:
+        raise ValueError(
+            f"source {source.label!r} and target {target.label!r} are the same data set with other options: a test "
+            "image of the one may be a training image of the other; give both the same options"
+        )
+    rows = open_source(source).manifest.rows
+    seen = rows.filter((pl.col("part") != "test") & (pl.col("parent_part") == "test")).height
+    if seen:
+        raise ValueError(
+            f"a search on {source.label!r} would see {seen} images of the test part of target {target.label!r}: choose "
+            "a proxy whose train and val parts come from the target's train part"
+        )
+
+
 def _key(**values: Any) -> str:
     return digest({"version": TASK_VERSION, **values})
 
@@ -94,9 +113,9 @@ def _key(**values: Any) -> str:
 def _seen(source: Source, manifest: Manifest) -> dict[str, Any]:
     """Labels of what a search could see."""
     return {
-        "source": source.dataset,
+        "source": source.base,
         "selection": source.proxy.label if source.proxy is not None else "all",
-        "proxy_images": manifest.count("train"),
+        "proxy_images": manifest.count("train") + manifest.count("val"),
         "proxy_classes": len(manifest.classes),
     }
 
@@ -108,25 +127,25 @@ def _proxy(given: ProxyParameters) -> Work:
     def steps() -> Steps:
         proxy = build_proxy(parent, source.proxy, source.seed) if source.proxy is not None else parent
         yield ProxyStep(proxy.count(), len(proxy.classes))
-        numbers = {"proxy_images": proxy.count("train"), "proxy_classes": len(proxy.classes), **machine()}
+        numbers = {
+            "proxy_images": proxy.count("train") + proxy.count("val"),
+            "proxy_classes": len(proxy.classes),
+            **machine(),
+        }
         return Outcome(numbers, classes=proxy.counts(), manifest=proxy)
 
     asked = source.proxy.model_dump(mode="json") if source.proxy is not None else None
     labels = {
-        "source": source.dataset,
+        "source": source.base,
         "selection": source.proxy.label if source.proxy is not None else "all",
     }
-    return Work(steps(), labels, _key(kind="proxy", parent=parent.hash, proxy=asked, seed=source.seed))
+    return Work(steps, labels, _key(kind="proxy", parent=parent.hash, proxy=asked, seed=source.seed))
 
 
 def _search(given: SearchParameters, records: StudyRecords) -> Work:
     dataset = open_source(given.source, records)
     manifest = dataset.manifest
     searcher = make_searcher(given.method, given.preset, **given.settings)
-    if (manifest.part("train").rows["parent_part"] == "test").any():
-        raise ValueError(
-            f"the search would see images of the test part of {manifest.dataset!r}: {given.source.label} trains on them"
-        )
 
     def steps() -> Steps:
         settings = {"seed": given.seed, "preset": given.preset, **given.settings}
@@ -136,13 +155,13 @@ def _search(given: SearchParameters, records: StudyRecords) -> Work:
 
     labels = {
         "method": given.method,
-        "preset": given.preset,
+        "preset": preset_label(given.method, given.preset, **given.settings),
         "search_seed": given.seed,
         **_seen(given.source, manifest),
     }
     settings = searcher.model_dump(mode="json")
     key = _key(kind="search", method=given.method, settings=settings, images=manifest.hash, seed=given.seed)
-    return Work(steps(), labels, key)
+    return Work(steps, labels, key)
 
 
 def _augment(given: AugmentParameters, records: StudyRecords) -> Work:
@@ -178,7 +197,7 @@ def _augment(given: AugmentParameters, records: StudyRecords) -> Work:
     settings = training.model_dump(mode="json")
     images = dataset.manifest.hash
     key = _key(kind="augment", genotype=genotype.digest, protocol=settings, images=images, seed=given.seed)
-    return Work(steps(), labels, key)
+    return Work(steps, labels, key)
 
 
 def _origin(given: AugmentParameters, records: StudyRecords) -> tuple[Genotype, dict[str, Any]]:
@@ -192,5 +211,8 @@ def _origin(given: AugmentParameters, records: StudyRecords) -> tuple[Genotype, 
             f"search {given.search!r}: no finished search task of that id in study {records.name!r}; run it first, "
             "or give 'genotype' as text"
         )
+    asked = attempt.asked() if attempt is not None else None
+    assert asked is not None
+    refuse_overlap(Source.model_validate(asked["task"]["parameters"]["source"]), given.target)
     labels = {name: result["labels"].get(name) for name in ORIGIN}
     return Genotype.parse(result["numbers"]["genotype"]), labels

@@ -10,10 +10,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from nastransfer.train.settings import Strict, choose, validate
+from nastransfer.train.settings import Strict, choose, override_label, validate
 
-# How an override is written into the protocol's label: `small+px32`, `small+C16`. Other fields go by their name.
-_MARKS = {"resolution": "px", "channels": "C", "cells": "L", "batch": "b", "epochs": "e", "epoch_images": "i"}
 _FIXED = ("name", "version")
 
 
@@ -64,11 +62,7 @@ class Protocol(Strict):
     @property
     def label(self) -> str:
         """The name, with every setting that differs from the named protocol's: `tiny+px32+drop_path0.2`."""
-        named = protocols().get(self.name, self)
-        changed = {field: value for field, value in self if value != getattr(named, field)}
-        return "+".join(
-            [self.name, *(f"{_MARKS.get(field, field)}{value}" for field, value in changed.items())]
-        )
+        return override_label(self.name, protocols().get(self.name, self), self)
 
 
 def protocols() -> dict[str, Protocol]:
@@ -86,7 +80,7 @@ def protocols() -> dict[str, Protocol]:
     return {name: Protocol(name=name, **values) for name, values in settings.items()}
 
 
-def protocol(name: str, **overrides: Any) -> Protocol:
+def protocol(name: str, /, **overrides: Any) -> Protocol:
     """The protocol of this name with some settings changed, which its label then shows.
 
     Raises `ValueError` with the nearest known name for an unknown protocol or setting, and with rule and value for a

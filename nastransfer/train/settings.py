@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +16,15 @@ class Strict(BaseModel):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+
+# How an override is written into a label: `small+px32`, `small+C16`. Other fields go by their name.
+_MARKS = {"resolution": "px", "channels": "C", "cells": "L", "batch": "b", "epochs": "e", "epoch_images": "i"}
+
+
+def override_label(name: str, named: BaseModel, chosen: BaseModel) -> str:
+    """The name of some settings and every one that differs from those of that name: `tiny+px32+drop_path0.2`."""
+    changed = {field: value for field, value in chosen if value != getattr(named, field)}
+    return "+".join([name, *(f"{_MARKS.get(field, field)}{value}" for field, value in changed.items())])
 
 
 def choose(kind: str, value: str, allowed: Iterable[str]) -> str:
@@ -48,12 +57,32 @@ def _below(place: tuple[int | str, ...], parent: tuple[int | str, ...]) -> bool:
 def _line(problem: Any, model: type[BaseModel]) -> str:
     place = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        known = list(model.model_fields) if len(problem["loc"]) == 1 else []
-        nearest = difflib.get_close_matches(place, known, n=1)
+        known = _fields(model, problem["loc"][:-1])
+        nearest = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else "."
-        allowed = f" Allowed: {', '.join(known)}" if known else ""
-        return f"unknown setting {place!r} (found {problem['input']!r}){hint}{allowed}"
+        return f"unknown setting {place!r} (found {problem['input']!r}){hint} Allowed: {', '.join(known)}"
     if problem["type"] == "missing":
         return f"{place!r} is missing"
     message = str(problem["msg"]).removeprefix("Value error, ")
     return f"{place}: {message} (found {problem['input']!r})" if place else message
+
+
+def _fields(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """Names of the settings at a place within nested models."""
+    for part in place:
+        if isinstance(part, str):
+            inside = [
+                kind for kind in _kinds(model.model_fields[part].annotation) if issubclass(kind, BaseModel)
+            ]
+            model = inside[0]
+    return list(model.model_fields)
+
+
+def _kinds(annotation: Any) -> list[type]:
+    """The classes inside an annotation such as `tuple[Source, ...]` or `ProxySpec | None`."""
+    inside = get_args(annotation)
+    return (
+        [kind for part in inside for kind in _kinds(part)]
+        if inside
+        else [annotation] * isinstance(annotation, type)
+    )

@@ -120,6 +120,36 @@ def test_a_corrupt_record_is_listed_hides_no_other_and_can_be_run_again(records:
     assert sorted(records.results()["top1_last"]) == [50.0, 61.0]
 
 
+def test_a_record_with_columns_of_another_version_is_listed_and_hides_no_other(records: StudyRecords) -> None:
+    finish(records, 0, 50.0)
+    attempt = records.open_attempt(task(1))
+    values = {"task_id": task(1).id, "result_key": "key1", "linked_to": None, "labels": {"shoe_size": 43}}
+    attempt.publish({**values, "numbers": {"top1_last": 60.0}})
+    assert records.results()["top1_last"].to_list() == [50.0]
+    assert "shoe_size" in records.status().unreadable[0][1]
+
+
+def test_runs_of_an_earlier_plan_are_not_mixed_in(records: StudyRecords) -> None:
+    for number in range(3):
+        finish(records, number, 50.0 + number)
+    records.write_plan([task(2)])
+    assert records.results()["top1_last"].to_list() == [52.0]
+    assert records.results(earlier=True).height == 3
+    assert results(records.folder, published=False).height == 1
+
+
+def test_in_the_notebooks_folder_runs_are_the_projects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("notebooks", "nastransfer"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert Ledger("runs").root == tmp_path / "runs"
+    assert Ledger("/elsewhere").root == Path("/elsewhere")
+    monkeypatch.chdir(tmp_path)
+    assert Ledger("runs").root == tmp_path / "runs"
+
+
 def test_a_corrupt_plan_is_listed_too(records: StudyRecords) -> None:
     finish(records, 0, 50.0)
     (records.folder / "plan.jsonl").write_text('{"id": ')

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 import nastransfer as nt
-from nastransfer.data.manifest import Manifest
 from nastransfer.study.ledger import Ledger
+from nastransfer.study.parameters import check
+from nastransfer.study.processes import lock
 
-GENOTYPE = str(nt.Genotype.random(__import__("numpy").random.default_rng(0)))
+GENOTYPE = str(nt.Genotype.random(np.random.default_rng(0)))
 SMALL = {"cells": 3, "channels": 4, "epochs": 1, "epoch_images": 128, "resolution": 8}
 
 
@@ -58,8 +61,8 @@ def test_the_three_kinds_record_what_the_frame_needs(tmp_path: Path) -> None:
         "images_seen",
     ):
         assert row[column], column
-    (manifest,) = [attempt.manifest for attempt in records.attempts() if attempt.manifest.exists()]
-    assert len(Manifest.load(manifest).classes) == 4
+    (manifest,) = filter(None, [attempt.read_manifest() for attempt in records.attempts()])
+    assert len(manifest.classes) == 4
     assert max(path.stat().st_size for path in tmp_path.rglob("result.json")) <= 2048
 
 
@@ -123,6 +126,69 @@ def test_what_cannot_be_prepared_is_recorded_as_failed(tmp_path: Path) -> None:
         augment(tmp_path, search="0123456789ab")
     (attempt,) = Ledger(tmp_path).study("mine").attempts()
     assert attempt.state() == "failed"
+
+
+def test_an_interrupted_task_goes_on_in_its_place(tmp_path: Path) -> None:
+    values = {"runs": str(tmp_path), "study": "mine", "target": "digits", "protocol": "quickstart"}
+    task = nt.begin("augment", {**values, "genotype": GENOTYPE, "settings": {**SMALL, "epochs": 3}})
+    steps = iter(task)
+    next(steps)
+    assert isinstance(steps, Generator)
+    with pytest.raises(KeyboardInterrupt):
+        steps.throw(KeyboardInterrupt)
+    assert task.attempt.state() == "pending"
+    assert len(list(task)) == 3
+    assert task.finish()["top1_last"] == task.history["top1"][-1]
+    records = Ledger(tmp_path).study("mine")
+    assert [attempt.state() for attempt in records.attempts()] == ["done"]
+
+
+def test_another_process_on_the_same_task_is_named(tmp_path: Path) -> None:
+    values = {
+        "runs": str(tmp_path),
+        "study": "mine",
+        "method": "random",
+        "source": "digits",
+        "preset": "quickstart",
+    }
+    task = check("search", values).task()
+    with (
+        lock(Ledger(tmp_path).study("mine").lock_path(task.id)),
+        pytest.raises(RuntimeError, match="another process"),
+    ):
+        nt.begin("search", values)
+
+
+def test_a_search_that_saw_the_targets_test_part_is_not_trained_on_it(tmp_path: Path) -> None:
+    source = {"dataset": "digits", "proxy": {"name": "h", "parts": "halves"}}
+    values = {"method": "random", "source": source, "preset": "quickstart"}
+    run("search", tmp_path, **values)
+    task = check("search", {**values, "runs": str(tmp_path), "study": "mine"}).task()
+    with pytest.raises(ValueError, match="test part of target 'digits'"):
+        augment(tmp_path, search=task.id)
+
+
+def test_a_proxy_whose_manifest_is_damaged_is_built_again(tmp_path: Path) -> None:
+    source = {"dataset": "digits", "proxy": {"selection": "random", "classes": 4}}
+    run("proxy", tmp_path, source=source)
+    (attempt,) = Ledger(tmp_path).study("mine").attempts()
+    (attempt.folder / "manifest.parquet").write_bytes(b"")
+    found = run("search", tmp_path, method="random", source=source, preset="quickstart")
+    assert found["proxy_classes"] == 4
+
+
+def test_a_twin_whose_tables_are_damaged_is_not_linked(tmp_path: Path) -> None:
+    augment(tmp_path, genotype=GENOTYPE, method="random", draw=0)
+    (attempt,) = Ledger(tmp_path).study("mine").attempts()
+    (attempt.folder / "history.parquet").write_bytes(b"torn")
+    augment(tmp_path, genotype=GENOTYPE, method="random", draw=1)
+    assert Ledger(tmp_path).study("mine").results()["origin"].to_list() == ["own", "own"]
+
+
+def test_a_search_with_other_settings_is_labelled_so(tmp_path: Path) -> None:
+    settings = {"steps": 2, "search_images": 64, "batch": 8, "resolution": 8, "reports": 1}
+    found = run("search", tmp_path, method="darts1", source="digits", preset="quickstart", settings=settings)
+    assert found["preset"] == "quickstart+b8+px8+search_images64+steps2+reports1"
 
 
 def test_finish_before_the_end_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.ledger import Ledger, StudyRecords
+from nastransfer.study.machine import machine
 from nastransfer.study.plan import Task
 from nastransfer.study.processes import Busy, end_with_parent, lock
 from nastransfer.study.records import write_atomic
@@ -36,7 +37,11 @@ def notebooks_folder() -> Path:
 def execute(runs: Path, study: str, task_id: str) -> int:
     """Run one task of a study's plan; returns the exit status."""
     records = Ledger(runs).study(study)
-    task = next(task for task in records.plan() if task.id == task_id)
+    task = next((task for task in records.plan() if task.id == task_id), None)
+    if task is None:
+        raise ValueError(
+            f"task {task_id} is no longer in the plan of {study!r}: another study file replaced it"
+        )
     try:
         with lock(records.lock_path(task.id)):
             return _execute(records, task)
@@ -48,10 +53,11 @@ def _execute(records: StudyRecords, task: Task) -> int:
     if records.finished(task.id) is not None:
         return 0
     attempt = records.open_attempt(task)
+    attempt.start(task, machine())  # the kernel takes over when it is up
     parameters = {**task.parameters, "study": records.name, "runs": str(records.folder.parent.resolve())}
     error = _papermill(notebooks_folder() / f"{task.kind}.ipynb", attempt, parameters)
     if error is not None and attempt.result() is None and attempt.failure() is None:
-        attempt.fail(error.splitlines()[-1], error)
+        attempt.fail(error.strip().splitlines()[-1], error)
     return 0 if attempt.result() is not None else 1
 
 
