@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+from pydantic import BaseModel
 
 from nastransfer.data import packs
 from nastransfer.data.glyph_options import GlyphOptions
@@ -56,15 +57,18 @@ class Dataset:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The images of a manifest of this set (default: all), uint8 [n, 3, side, side], and labels int64 [n].
 
-        In the order of the keys, whatever the order of the rows. The side is `resolution`, else the manifest's, else
-        the native one. `ValueError` for another set's manifest.
+        In the order of the keys, whatever the order of the rows. A manifest with a `resolution` of its own (a proxy of
+        small images) is brought to that side first: detail that it took away does not come back with a larger
+        `resolution`. `ValueError` for another set's manifest.
         """
         manifest = self.manifest if manifest is None else manifest
         if manifest.dataset != self.manifest.dataset:
             raise ValueError(f"{self.name!r} cannot read a manifest of {manifest.dataset!r}")
         manifest = replace(manifest, rows=manifest.rows.sort("key"))
-        side = next(side for side in (resolution, manifest.resolution, self.pixels) if side is not None)
-        return resize(self.read(manifest), side), manifest.rows["label"].to_numpy().astype(np.int64)
+        images = self.read(manifest)
+        for side in (manifest.resolution, resolution):
+            images = resize(images, side) if side is not None else images
+        return images, manifest.rows["label"].to_numpy().astype(np.int64)
 
     def with_manifest(self, manifest: Manifest) -> Dataset:
         """The same set with fewer images, such as a proxy of it; `ValueError` for another set's manifest."""
@@ -73,7 +77,12 @@ class Dataset:
         return replace(self, manifest=manifest)
 
 
-def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
+def options_of(name: str) -> type[BaseModel] | None:
+    """The settings model of a data set's options; None where it has none."""
+    return GlyphOptions if name == "glyphs" else None
+
+
+def open_dataset(name: str, /, root: str | Path | None = None, **options: Any) -> Dataset:
     """Open a data set of the catalogue; no image is read yet.
 
     `root` is the folder of the packs. `glyphs` has the options of `GlyphOptions`, the other sets have none.

@@ -6,7 +6,9 @@ is a function of its class, its key and the style below, so a manifest needs no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -131,9 +133,15 @@ def glyphs_manifest(options: GlyphOptions) -> Manifest:
         label=label,
         part=np.where(index < tests[label], 2, 0),
         key=mix_keys(bases[label], index),
-        container=f"glyphs-{VERSION}-{options.pixels}px",
+        container=f"glyphs-{VERSION}-{_style_digest()}-{options.pixels}px",
         offset=index,
     )
+
+
+def _style_digest() -> str:
+    """Names how images are drawn: with another style the same rows are other images, and get another hash."""
+    text = json.dumps(asdict(STYLE), sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
 def render(

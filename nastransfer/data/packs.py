@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -127,9 +128,15 @@ def pack_manifest(dataset: str, pack: Pack, path: Path) -> Manifest:
         label=label,
         part=part,
         key=key,
-        container=path.name,
+        container=f"{path.name}@{_file_digest(path)}",
         offset=row,
     )
+
+
+def _file_digest(path: Path) -> str:
+    """Names the bytes of a pack: another pack in its place has other images, and its manifest gets another hash."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=4)).hexdigest()
 
 
 class PackReader:

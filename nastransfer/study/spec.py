@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from nastransfer.data.datasets import names
+from nastransfer.data.datasets import names, options_of
 from nastransfer.data.proxies import ProxySpec, proxies
 from nastransfer.search.searcher import make_searcher, searchers
 from nastransfer.train.protocol import protocol
@@ -44,6 +44,15 @@ class Source(Strict):
     @classmethod
     def _known(cls, value: str) -> str:
         return choose("data set", value, names())
+
+    @model_validator(mode="after")
+    def _known_options(self) -> Source:
+        model = options_of(self.dataset)
+        if model is not None:
+            validate(model, self.options, f"options of {self.dataset}")
+        elif self.options:
+            raise ValueError(f"data set {self.dataset!r} has no options, found {self.options}")
+        return self
 
     @property
     def label(self) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from nastransfer.data import glyphs
 from nastransfer.data.datasets import datasets, names, open_dataset
+from nastransfer.data.glyph_options import GlyphOptions
 from nastransfer.data.manifest import Manifest
+from nastransfer.data.proxies import ProxySpec, build_proxy
 from nastransfer.data.splits import search_halves
 
 
@@ -91,3 +95,22 @@ def test_sets_open_without_torch() -> None:
         "[open_dataset(name).read_images() for name in ('digits', 'glyphs')]; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_proxy_of_small_images_stays_small_however_it_is_read() -> None:
+    digits = open_dataset("digits")
+    small = build_proxy(digits.manifest, ProxySpec(selection="random", classes=2, resolution=4), 2)
+    images, _ = digits.read_images(small, resolution=8)
+    coarse, _ = digits.read_images(small)
+    assert images.shape[-1] == 8
+    assert coarse.shape[-1] == 4
+    sharp, _ = digits.read_images(replace(small, resolution=None), resolution=8)
+    assert not np.array_equal(images, sharp)
+
+
+def test_another_way_of_drawing_is_another_set_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = GlyphOptions(classes=4)
+    before = glyphs.glyphs_manifest(options).hash
+    assert glyphs.glyphs_manifest(options).hash == before
+    monkeypatch.setattr(glyphs, "STYLE", replace(glyphs.STYLE, noise=0.5))
+    assert glyphs.glyphs_manifest(options).hash != before

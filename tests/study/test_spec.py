@@ -55,6 +55,16 @@ def test_short_forms_and_defaults() -> None:
         ("genotypes: 5", "genotype: 5", ["random.genotype", "did you mean 'genotypes'"]),
         ("protocol: tiny", "protocol: tiny\nprotocol_settings: {name: x}", ["'name'", "cannot be set"]),
         ("preset: tiny", "preset: tiny\nsettings: {darts1: {preset: small}}", ["unknown setting 'preset'"]),
+        (
+            "targets: [glyphs]",
+            "targets: [{dataset: glyphs, options: {clases: 9}}]",
+            ["'clases'", "'classes'"],
+        ),
+        (
+            "targets: [glyphs]",
+            "targets: [{dataset: digits, options: {root: x}}]",
+            ["'digits' has no options"],
+        ),
         ("classes: 40", "classes: -4", ["classes", "-4"]),
         ("[2, 3]", "[2, -3]", ["search_seeds.1", "-3"]),
         ("[2, 3]", "[2, two]", ["search_seeds.1", "'two'"]),
