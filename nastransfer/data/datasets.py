@@ -22,8 +22,6 @@ from nastransfer.data.splits import rank_within
 Reader = Callable[[Manifest], np.ndarray]
 
 _DIGITS_TERMS = "UCI optical digits (Alpaydin, Kaynak 1998), CC BY 4.0; ships with scikit-learn"
-_GLYPHS_MEAN = (0.3, 0.3, 0.3)
-_GLYPHS_STD = (0.27, 0.27, 0.27)
 _GLYPHS_TERMS = "drawn from DejaVu and STIX fonts (free licences; ship with matplotlib)"
 
 
@@ -189,13 +187,13 @@ def _read_digits(grey: np.ndarray, manifest: Manifest) -> np.ndarray:
 
 @cache
 def _glyphs(options: GlyphOptions) -> Dataset:
-    from nastransfer.data.glyphs import glyphs_manifest
+    from nastransfer.data.glyphs import MEAN, STD, glyphs_manifest
 
     return Dataset(
         name="glyphs",
         manifest=glyphs_manifest(options),
-        mean=_GLYPHS_MEAN,
-        std=_GLYPHS_STD,
+        mean=(MEAN, MEAN, MEAN),
+        std=(STD, STD, STD),
         terms=_GLYPHS_TERMS,
         synthetic=True,
         domain="characters drawn from fonts",

@@ -64,7 +64,7 @@ def test_only_text_faces() -> None:
     assert all(set(range(0x30, 0x3A)) <= codes(face) for face in FACES)
 
 
-@pytest.mark.parametrize("number", [120, pytest.param(1_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [100, pytest.param(1_000, marks=pytest.mark.slow)])
 def test_no_two_classes_render_alike(number: int) -> None:
     names = choose_classes(number, seed=0)
     assert len(set(names)) == number
@@ -134,8 +134,8 @@ def test_images_are_the_bytes_of_ever(glyphs: Dataset) -> None:
     images, labels = glyphs.read_images()
     again, _ = glyphs.read_images()
     assert np.array_equal(images, again)
-    assert glyphs.manifest.hash == "?"
-    assert hashlib.sha256(images[:200].tobytes()).hexdigest()[:16] == "?"
+    assert glyphs.manifest.hash == "f5b46394441edd13f4394adac6a6761e"
+    assert hashlib.sha256(images[:200].tobytes()).hexdigest()[:16] == "bcd75f049a6b5908"
     one = glyphs.manifest.take(np.arange(len(labels)) == 77)
     position = (glyphs.manifest.rows["key"].sort() == one.rows["key"][0]).arg_max()
     assert np.array_equal(glyphs.read_images(one)[0][0], images[position])

@@ -9,8 +9,8 @@ import pytest
 
 from nastransfer.data.baselines import majority_share, nearest_centroid
 from nastransfer.data.datasets import open_dataset
-from nastransfer.data.streams import Streams
-from nastransfer.space.genotype import Genotype
+from nastransfer.study.plan import random_genotypes
+from nastransfer.study.spec import load_spec
 from nastransfer.train.augment import augment
 
 
@@ -18,8 +18,9 @@ from nastransfer.train.augment import augment
 def test_random_genotypes_on_the_default_glyphs(record_property: Callable[[str, object], None]) -> None:
     glyphs = open_dataset("glyphs")
     assert len(glyphs.classes) >= 100
-    draw = Streams(2, "quickstart difficulty")
-    results = [augment(Genotype.random(draw.numpy("genotype")), glyphs, 2, "quickstart") for _ in range(5)]
+    spec = load_spec("quickstart")
+    drawn = random_genotypes(spec.random.seed, spec.random.genotypes)
+    results = [augment(genotype, glyphs, 2, spec.protocol) for genotype in drawn]
     top1 = np.array([result.top1_last for result in results])
     spread = float(top1.std(ddof=1) / top1.mean())
     centroid, chance = nearest_centroid(glyphs), majority_share(glyphs.manifest)
