@@ -132,12 +132,10 @@ def _counterparts(
 
 def _check_accuracies(rows: pl.DataFrame) -> None:
     top1 = pl.col("top1_last")
-    bad = rows.filter(~(top1.is_not_nan() & (top1 > 0) & (top1 <= 100)))
+    bad = rows.filter(~(top1.is_not_nan() & (top1 >= 0) & (top1 <= 100)))
     if not bad.is_empty():
         run, value = bad.select("run", "top1_last").row(0)
-        raise ValueError(
-            f"run {run!r} has a top1_last of {value}; an accuracy in percent is above 0 and at most 100"
-        )
+        raise ValueError(f"run {run!r} has a top1_last of {value}; an accuracy in percent is 0 to 100")
 
 
 def _mixed(target: str, settings: pl.DataFrame) -> str:

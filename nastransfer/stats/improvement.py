@@ -42,14 +42,20 @@ def relative_improvement(
     runs say nothing about the noise.
 
     None stands for a run without a result and is left out. `ValueError` for a side without any run, for accuracies
-    (NaN too) that are not above 0 and at most 100, and for a confidence outside of (0, 1).
+    (NaN too) outside of 0 to 100 (a mean of 0 on the random side is refused), and for a confidence outside of (0, 1).
     """
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence is {confidence}; it is above 0 and below 1")
     method, random = sample("acc_method", acc_method), sample("acc_random", acc_random)
+    if not random.mean:
+        raise ValueError(
+            "no random run got an image right: an improvement relative to an accuracy of 0 is not defined"
+        )
     estimate = 100.0 * (method.mean - random.mean) / random.mean
     reason = None
-    if min(method.n, random.n) < 2:
+    if not method.mean:
+        reason = "no run of the method got an image right: the logarithm of 0 has no interval"
+    elif min(method.n, random.n) < 2:
         reason = f"an interval needs 2 runs on each side; there are {method.n} against {random.n}"
     elif not method.std and not random.std:
         reason = "the runs of each side are all equal and show no noise"

@@ -32,12 +32,12 @@ class Sample:
 def sample(name: str, accuracies: Iterable[float | None]) -> Sample:
     """Summarise accuracies; None stands for a run without a result and is left out.
 
-    `ValueError`, saying `name`, where no run is left, and for values (NaN too) that are not above 0 and at most 100.
+    `ValueError`, saying `name`, where no run is left, and for values (NaN too) outside of 0 to 100.
     """
     values = [float(value) for value in accuracies if value is not None]
     for value in values:
-        if not 0.0 < value <= 100.0:
-            raise ValueError(f"{name} has an accuracy of {value}; in percent it is above 0 and at most 100")
+        if not 0.0 <= value <= 100.0:
+            raise ValueError(f"{name} has an accuracy of {value}; in percent it is 0 to 100")
     if not values:
         raise ValueError(f"{name} has no run; at least one is needed")
     n = len(values)

@@ -173,10 +173,10 @@ def test_studies_with_several_final_trainings_show_one_at_a_time(runs: Path) -> 
 
 def test_what_the_library_refuses_is_said_in_its_place(runs: Path) -> None:
     records = write_example(runs, leave=1)
-    finish(records, records.plan()[-1], 3, top1_last=0.0)
+    finish(records, records.plan()[-1], 3, top1_last=-1.0)
     app = opened()
     assert len(app.warning) == 3
-    assert all("has a top1\\_last of 0.0" in warning.value for warning in app.warning)
+    assert all("has a top1\\_last of -1.0" in warning.value for warning in app.warning)
     assert progress(app)[1] == "14 of 14 tasks done"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from nastransfer.data.proxies import ProxySpec, build_proxy
 from nastransfer.data.streams import Streams
 from nastransfer.search.bilevel import Bilevel, architecture_step, endless
 from nastransfer.search.darts import FirstOrderDarts
@@ -142,15 +144,17 @@ def test_epochs_are_passes_over_the_train_half() -> None:
 
 
 def test_images_of_the_test_part_are_never_seen() -> None:
+    # `part` says what an image is used for here, `parent_part` where it came from.
+    seen: list[str] = []
     data = planted()
-    read = data.read
-
-    def refuse(manifest: Any) -> np.ndarray:
-        assert not (manifest.rows["part"] == "test").any()
-        return read(manifest)
-
-    object.__setattr__(data, "read", refuse)
-    search("darts1", data, preset="quickstart", **{**SMALL, "steps": 1})
+    watched = replace(
+        data, read=lambda manifest: seen.extend(manifest.rows["parent_part"]) or data.read(manifest)
+    )
+    search("darts1", watched, preset="quickstart", **{**SMALL, "steps": 1})
+    assert set(seen) == {"train"}
+    leaking = build_proxy(data.manifest, ProxySpec(parts="halves"), seed=2)
+    search("darts1", watched.with_manifest(leaking), preset="quickstart", **{**SMALL, "steps": 1})
+    assert set(seen) == {"train", "test"}
 
 
 def test_a_loss_that_blows_up_is_no_genotype() -> None:

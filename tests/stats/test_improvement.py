@@ -94,12 +94,21 @@ def test_two_wild_runs_may_leave_the_interval_open_above() -> None:
     assert found.low == pytest.approx(-100.0)
 
 
-@pytest.mark.parametrize("value", [math.nan, 0.0, -3.0, 100.5, math.inf])
+@pytest.mark.parametrize("value", [math.nan, -3.0, 100.5, math.inf])
 @pytest.mark.parametrize("side", ["acc_method", "acc_random"])
 def test_values_that_are_no_accuracies_are_refused(side: str, value: float) -> None:
     sides = {"acc_method": [50.0, 51.0], "acc_random": [50.0, 51.0]}
-    with pytest.raises(ValueError, match=rf"{side} has an accuracy of {value}; .* above 0 and at most 100"):
+    with pytest.raises(ValueError, match=rf"{side} has an accuracy of {value}; .* 0 to 100"):
         relative_improvement(**(sides | {side: [50.0, value]}))
+
+
+def test_an_accuracy_of_zero_counts_but_a_mean_of_zero_has_no_logarithm() -> None:
+    assert relative_improvement([0.0, 60.0], [40.0, 60.0]).estimate == pytest.approx(-40.0)
+    nothing = relative_improvement([0.0, 0.0], [40.0, 60.0])
+    assert (nothing.estimate, nothing.low, nothing.high) == (-100.0, None, None)
+    assert "logarithm" in str(nothing.reason)
+    with pytest.raises(ValueError, match="accuracy of 0 is not defined"):
+        relative_improvement([50.0], [0.0, 0.0])
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, -0.5, 95.0, math.nan])

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from nastransfer.study.ledger import Ledger
+from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.spec import parse_spec
 from nastransfer.study.study import Study
 
@@ -33,8 +34,8 @@ random: {genotypes: 2}
 """
 
 
-def start(folder: Path, slots: int = 2) -> subprocess.Popen[str]:
-    (folder / "light.yaml").write_text(LIGHT)
+def start(folder: Path, slots: int = 2, text: str = LIGHT) -> subprocess.Popen[str]:
+    (folder / "light.yaml").write_text(text)
     command = [
         sys.executable,
         "-m",
@@ -66,43 +67,77 @@ def kernels(folder: Path) -> list[int]:
     return found
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc for processes left behind")
-def test_a_study_is_killed_finished_and_not_run_again(tmp_path: Path) -> None:
-    records = Ledger(tmp_path / "runs").study("light")
-    first = start(tmp_path)
-    deadline = time.monotonic() + 120
-    while (
-        not any(attempt.state() == "running" for attempt in records.attempts())
-        and time.monotonic() < deadline
-    ):
+def published(records: StudyRecords) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in records.folder.rglob("result.json")}
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 180
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
-    while kernels(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert kernels(tmp_path) == []
-    done = records.status().total("done")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc for processes left behind")
+def test_a_study_is_killed_stopped_finished_and_not_run_again(tmp_path: Path) -> None:
+    records = Ledger(tmp_path / "runs").study("light")
     tasks = len(Study(parse_spec(LIGHT, "light")).plan())
-    assert done < tasks
+
+    first = start(tmp_path)
+    wait_for(lambda: len(published(records)) >= 1 and records.status().total("running") > 0)
+    first.kill()
+    first.communicate()
+    wait_for(lambda: kernels(tmp_path) == [])
+    kept = published(records)
+    assert 1 <= len(kept) < tasks
+    assert records.status().total("running") == 0
 
     second = start(tmp_path)
-    output, _ = second.communicate(timeout=300)
-    assert second.returncode == 0, output
+    wait_for(lambda: len(published(records)) > len(kept))
+    second.send_signal(signal.SIGINT)
+    output, _ = second.communicate(timeout=60)
+    assert second.returncode == 130, output
+    assert "run the same command again" in output
+    wait_for(lambda: kernels(tmp_path) == [])
+    assert published(records).items() >= kept.items()
+    kept = published(records)
+
+    third = start(tmp_path)
+    output, _ = third.communicate(timeout=300)
+    assert third.returncode == 0, output
+    assert "DARTS (1st order)" in output
+    assert published(records).items() >= kept.items()
+    check_finished(records, tasks)
+
+    before = published(records)
+    fourth = start(tmp_path)
+    fourth.communicate(timeout=60)
+    assert fourth.returncode == 0
+    assert published(records) == before
+
+
+def check_finished(records: StudyRecords, tasks: int) -> None:
     assert records.status().finished
     frame = records.results()
     assert frame.height == tasks
     assert "repeat" not in set(frame["origin"])
-    assert "DARTS (1st order)" in output
     for name in ("accuracy-by-method", "transfer-versus-direct"):
         assert (records.folder / "report" / f"{name}.html").stat().st_size > 1_000_000  # plotly is inside
     for attempt in records.attempts():
-        notebook = nbformat.read(attempt.notebook, as_version=4)
-        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-        assert "error" not in {output.output_type for output in outputs}
-        assert attempt.notebook.stat().st_size < 1_000_000
+        if attempt.state() == "done":
+            notebook = nbformat.read(attempt.notebook, as_version=4)
+            outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+            assert "error" not in {output.output_type for output in outputs}
+            assert attempt.notebook.stat().st_size < 1_000_000
 
-    before = {path: path.stat().st_mtime_ns for path in records.folder.rglob("result.json")}
-    third = start(tmp_path)
-    third.communicate(timeout=60)
-    assert third.returncode == 0
-    assert {path: path.stat().st_mtime_ns for path in records.folder.rglob("result.json")} == before
+
+def test_a_failed_task_is_named_with_its_reason_and_blocks_only_what_needs_it(tmp_path: Path) -> None:
+    text = LIGHT.replace("steps: 2", "steps: 2, lr: 1.0e+30")
+    process = start(tmp_path, text=text)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "1 tasks failed and 1 could not start" in output
+    assert "Diverged" in output
+    records = Ledger(tmp_path / "runs").study("light")
+    assert records.status().counts["augment"] == {"pending": 1, "running": 0, "done": 2, "failed": 0}
+    assert "diverged" in records.status().failed[0]["error"]

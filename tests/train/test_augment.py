@@ -118,7 +118,7 @@ def test_the_val_part_is_trained_on_and_the_test_part_is_not() -> None:
 
 def _blank_test_images(data: Any, manifest: Any) -> np.ndarray:
     images = data.read(manifest)
-    images[(manifest.rows["part"] == "test").to_numpy()] = 0
+    images[(manifest.rows["parent_part"] == "test").to_numpy()] = 0
     return images
 
 
