@@ -16,7 +16,7 @@ from matplotlib.ft2font import FT2Font, LoadFlags
 from scipy.ndimage import distance_transform_edt
 
 # Text faces only. Left out: the last-resort face (placeholder boxes), the display faces (copies of others), the
-# math-size faces (STIXSiz*, cmex10), the private-use STIXNonUni* and the math faces whose codes are not characters.
+# math-size faces (STIXSiz*, cmex10), the private-use STIXNonUni*, and Computer Modern, whose codes are not Unicode's.
 FACES = (
     "DejaVuSans",
     "DejaVuSans-Bold",
