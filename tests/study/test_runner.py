@@ -56,11 +56,12 @@ def start(folder: Path, slots: int = 2, text: str = LIGHT) -> subprocess.Popen[s
 
 
 def kernels(folder: Path) -> list[int]:
-    """Processes whose command line or environment names this folder."""
+    """Processes whose command line or environment names this folder: executors and kernels of its tasks."""
     found = []
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and str(folder).encode() in (entry / "environ").read_bytes():
+            about = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            if entry.name.isdigit() and str(folder).encode() in about:
                 found.append(int(entry.name))
         except OSError:
             continue
