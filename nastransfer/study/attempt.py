@@ -123,7 +123,9 @@ class Attempt:
             files = [path for name in ("events.jsonl", "task.json") if (path := self.folder / name).exists()]
             return any(time.time() - path.stat().st_mtime < 120 for path in files)
         try:
-            return abs(psutil.Process(owner["pid"]).create_time() - owner["process_started"]) < 1.0
+            process = psutil.Process(owner["pid"])
+            same = abs(process.create_time() - owner["process_started"]) < 1.0
+            return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
 
