@@ -38,6 +38,11 @@ class Attempt:
     def log(self) -> Path:
         return self.folder / "log.txt"
 
+    @property
+    def notebook_in_progress(self) -> Path:
+        """The notebook while it is executed. It stays where an interruption came after the result."""
+        return self.folder / "notebook.partial.ipynb"
+
     def start(self, task: Task, machine: dict[str, Any]) -> None:
         """Record what is asked and which process answers for it; clears what an interrupted try left behind."""
         for stale in ("events.jsonl", "failure.json"):

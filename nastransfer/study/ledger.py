@@ -141,6 +141,11 @@ class StudyRecords:
         found = [(result["finished_at"], attempt) for attempt, result in self._results(task_id)]
         return min(found, key=lambda pair: pair[0])[1] if found else None
 
+    def complete(self, task_id: str) -> bool:
+        """Whether a task is done and its notebook was not cut short after the result."""
+        attempt = self.finished(task_id)
+        return attempt is not None and not attempt.notebook_in_progress.exists()
+
     def finished_with_key(self, result_key: str) -> Attempt | None:
         """A finished attempt of any task whose numbers depend on the very same things."""
         own = (

@@ -88,10 +88,9 @@ def test_a_study_is_killed_stopped_finished_and_not_run_again(tmp_path: Path) ->
     wait_for(lambda: len(published(records)) >= 1 and records.status().total("running") > 0)
     first.kill()
     first.communicate()
-    wait_for(lambda: kernels(tmp_path) == [])
+    wait_for(lambda: kernels(tmp_path) == [] and records.status().total("running") == 0)
     kept = published(records)
     assert 1 <= len(kept) < tasks
-    assert records.status().total("running") == 0
 
     second = start(tmp_path)
     wait_for(lambda: len(published(records)) > len(kept))
@@ -125,6 +124,7 @@ def check_finished(records: StudyRecords, tasks: int) -> None:
     for name in ("accuracy-by-method", "transfer-versus-direct"):
         assert (records.folder / "report" / f"{name}.html").stat().st_size > 1_000_000  # plotly is inside
     for attempt in records.attempts():
+        assert not attempt.notebook_in_progress.exists()
         if attempt.state() == "done":
             notebook = nbformat.read(attempt.notebook, as_version=4)
             outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]

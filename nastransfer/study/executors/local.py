@@ -55,9 +55,7 @@ def run(records: StudyRecords, tasks: list[Task], slots: int | None = None) -> S
     slots = default_slots() if slots is None else slots
     if slots < 1:
         raise ValueError(f"slots must be at least 1, found {slots}")
-    summary = Summary(
-        records, found_done=[task.id for task in tasks if records.finished(task.id) is not None]
-    )
+    summary = Summary(records, found_done=[task.id for task in tasks if records.complete(task.id)])
     waiting = [task for task in tasks if task.id not in summary.found_done]
     not_before: dict[str, float] = {}
     running: list[_Running] = []

@@ -50,14 +50,18 @@ def execute(runs: Path, study: str, task_id: str) -> int:
 
 
 def _execute(records: StudyRecords, task: Task) -> int:
-    if records.finished(task.id) is not None:
+    if records.complete(task.id):
         return 0
-    attempt = records.open_attempt(task)
-    attempt.start(task, machine())  # the kernel takes over when it is up
+    before = records.finished(task.id)
+    attempt = before if before is not None else records.open_attempt(task)
+    if before is None:
+        attempt.start(task, machine())  # the kernel takes over when it is up
     parameters = {**task.parameters, "study": records.name, "runs": str(records.folder.parent.resolve())}
     error = _papermill(notebooks_folder() / f"{task.kind}.ipynb", attempt, parameters)
     if error is not None and attempt.result() is None and attempt.failure() is None:
         attempt.fail(error.strip().splitlines()[-1], error)
+    if attempt.notebook_in_progress.exists() and (error is None or attempt.result() is None):
+        attempt.notebook_in_progress.replace(attempt.notebook)
     return 0 if attempt.result() is not None else 1
 
 
@@ -69,13 +73,12 @@ def _papermill(notebook: Path, attempt: Attempt, parameters: dict[str, Any]) -> 
 
     papermill_io.register(ATOMIC, _AtomicNotebook())
     os.environ[ATTEMPT_VARIABLE] = str(attempt.folder)
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = (
-        "1"  # the kernel's debugger warns about frozen modules otherwise
-    )
+    # The kernel's debugger warns about frozen modules otherwise.
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     try:
         papermill.execute_notebook(
             str(notebook),
-            ATOMIC + str(attempt.notebook),
+            ATOMIC + str(attempt.notebook_in_progress),
             parameters=parameters,
             kernel_name="python3",
             progress_bar=False,
