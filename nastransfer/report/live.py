@@ -10,10 +10,7 @@ from typing import Any, TypeVar
 import plotly.graph_objects as go
 import plotly.io as pio
 import polars as pl
-from IPython.display import display
-from tqdm.auto import tqdm
-
-from nastransfer.report.style import empty_figure
+from IPython.display import clear_output, display
 
 Result = TypeVar("Result")
 Draw = Callable[[pl.DataFrame], go.Figure]
@@ -26,30 +23,30 @@ def use_in_notebooks() -> None:
     pio.renderers.default = "plotly_mimetype"
 
 
-def _bundle(figure: go.Figure) -> dict[str, Any]:
-    """A figure as plain data: plotly's own display ignores the id by which a notebook replaces an output."""
-    return {"application/vnd.plotly.v1+json": json.loads(figure.to_json())}
-
-
 def watch(steps: Generator[Any, None, Result], draw: Draw) -> Result:
     """Run `nt.search_steps(...)` or `nt.augment_steps(...)` to the end, drawing what happened so far once a second.
 
-    `draw` takes the history (one row a step) and gives a figure, such as `curves.search_history`. Returns the result.
+    `draw` takes the history (one row a step) and gives a figure, such as `curves.search_history`. The cell shows the
+    figure and a line of progress, nothing else. Returns the result.
     """
     history: list[dict[str, Any]] = []
-    shown = display(_bundle(empty_figure("waiting for the first step")), display_id=True, raw=True)
-    drawn = 0.0
-    bar: Any = None
+    started = drawn = time.monotonic()
     while True:
         try:
-            event = next(steps).to_event()
+            history.append(next(steps).to_event())
         except StopIteration as stop:
-            bar = bar and bar.close()
-            shown.update(_bundle(draw(pl.DataFrame(history, infer_schema_length=None))), raw=True)
+            _show(draw, history, time.monotonic() - started)
             return stop.value
-        bar = bar if bar is not None else tqdm(total=event["steps"])
-        bar.update(event["step"] - bar.n)
-        history.append(event)
-        if time.monotonic() - drawn > SECONDS_BETWEEN_DRAWINGS:
-            shown.update(_bundle(draw(pl.DataFrame(history, infer_schema_length=None))), raw=True)
+        if len(history) == 1 or time.monotonic() - drawn > SECONDS_BETWEEN_DRAWINGS:
             drawn = time.monotonic()
+            _show(draw, history, drawn - started)
+
+
+def _show(draw: Draw, history: list[dict[str, Any]], seconds: float) -> None:
+    """Clear the cell and draw anew: JupyterLab's plotly renderer ignores updates of a figure it has drawn."""
+    figure = draw(pl.DataFrame(history, infer_schema_length=None))
+    clear_output(wait=True)
+    display({"application/vnd.plotly.v1+json": json.loads(figure.to_json())}, raw=True)
+    done, total = history[-1]["step"], history[-1]["steps"]
+    left = f", about {seconds / done * (total - done):.0f} s left" if 0 < done < total else ""
+    display({"text/plain": f"step {done} of {total}, {seconds:.0f} s{left}"}, raw=True)
