@@ -63,4 +63,4 @@ bench: install
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 campaign: install
-	@$(BIN)/python -m pytest -m slow -p tests.campaign.record $(ARGS)
+	@$(BIN)/python -m pytest -m slow -p tests.campaign.record -o faulthandler_timeout=7200 $(ARGS)
