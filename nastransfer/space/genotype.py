@@ -151,6 +151,12 @@ class Genotype:
         parts = [f"{field}={nodes[field] if field in CELLS else list(CONCAT)}" for field in FIELDS]
         return f"Genotype({', '.join(parts)})"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: both cells as a picture, and a line of figures."""
+        from nastransfer.space.picture import genotype_html  # which imports this module
+
+        return genotype_html(self)
+
 
 def edge_index(node: int, source: int) -> int:
     """Row of the edge `source -> node` among the 14 of `EDGES` (graph ids, node 2 to 5)."""

@@ -1,4 +1,4 @@
-"""Distances, features and drawing coordinates of genotypes."""
+"""Distances and features of genotypes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import pytest
 
 from nastransfer.space.distance import cell_edit_distance, edge_distance, edit_distance, operation_distance
 from nastransfer.space.features import depths, features
-from nastransfer.space.genotype import CONCAT, Genotype
+from nastransfer.space.genotype import Genotype
 from nastransfer.space.known import known_genotype, known_genotypes
-from nastransfer.space.layout import OUTPUT, cell_layout
 
 V1, V2 = known_genotype("DARTS_V1"), known_genotype("DARTS_V2")
 RANDOM = [Genotype.random(np.random.default_rng(seed)) for seed in range(12)]
@@ -72,18 +71,6 @@ def test_features_say_what_a_cell_is() -> None:
     assert found["parameters_millions"] == pytest.approx(3.351502)
     assert found["macs_millions"] == pytest.approx(528.35904)
     assert sum(v for name, v in found.items() if name.endswith(("3x3", "5x5", "connect"))) == 16
-
-
-@pytest.mark.parametrize("genotype", [*[known.genotype for known in known_genotypes().values()], *RANDOM[:4]])
-def test_layouts_flow_to_the_right_and_keep_nodes_apart(genotype: Genotype) -> None:
-    for cell in (genotype.normal, genotype.reduce):
-        points = cell_layout(cell)
-        assert sorted(points) == [*range(6), OUTPUT]
-        for node, pair in zip(CONCAT, cell, strict=True):
-            assert all(points[edge.source][0] < points[node][0] for edge in pair)
-            assert points[node][0] < points[OUTPUT][0]
-        places = list(points.values())
-        assert min(np.hypot(a[0] - b[0], a[1] - b[1]) for i, a in enumerate(places) for b in places[:i]) > 0.5
 
 
 def test_known_genotypes_have_names_and_sources() -> None:

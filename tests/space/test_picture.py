@@ -1,0 +1,104 @@
+"""A genotype as HTML: what it draws, that it needs nothing else, and that every operation can be told apart."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from nastransfer.space.genotype import OPERATIONS, Genotype
+from nastransfer.space.known import known_genotype
+from nastransfer.space.picture import LOOKS, cell_svg, describe_genotype, genotype_html, summary
+
+V2 = known_genotype("DARTS_V2")
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def drawings(text: str) -> list[ElementTree.Element]:
+    return ElementTree.fromstring(text).findall(f".//{SVG}svg")
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of `#rrggbb` (WCAG 2.2)."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("genotype", [V2, *(Genotype.random(np.random.default_rng(s)) for s in range(5))])
+def test_both_cells_show_their_operations_and_nodes(genotype: Genotype) -> None:
+    normal, reduce = drawings(genotype_html(genotype))
+    for drawing, cell in ((normal, genotype.normal), (reduce, genotype.reduce)):
+        texts = [text.text for text in drawing.iter(f"{SVG}text")]
+        assert texts[:8] == [LOOKS[edge.op].label for pair in cell for edge in pair]
+        assert texts[8:] == ["k-2", "k-1", "0", "1", "2", "3", "out"]
+        lines = list(drawing.iter(f"{SVG}line"))
+        joins, kept = lines[:4], lines[4:]
+        assert [line.get("stroke") for line in kept] == [
+            LOOKS[edge.op].colour for pair in cell for edge in pair
+        ]
+        heaviest_join = max(float(line.get("stroke-width", "")) for line in joins)
+        assert min(float(line.get("stroke-width", "")) for line in kept) >= 2 * heaviest_join
+
+
+def test_the_picture_stays_inside_its_frame() -> None:
+    for drawing in drawings(genotype_html(V2)):
+        _, top, width, height = map(float, drawing.get("viewBox", "").split())
+        for circle in drawing.iter(f"{SVG}circle"):
+            x, y, radius = (float(circle.get(name, "")) for name in ("cx", "cy", "r"))
+            assert radius <= x <= width - radius
+            assert top + radius <= y <= top + height - radius
+
+
+def test_the_picture_in_words() -> None:
+    words = "node 3 adds skip of k-2 and dil 3×3 of 0"
+    normal, reduce = drawings(genotype_html(V2))
+    assert normal.get("aria-label", "").startswith(
+        "normal cell: node 0 adds sep 3×3 of k-2 and sep 3×3 of k-1"
+    )
+    assert words in normal.get("aria-label", "")
+    assert reduce.get("role") == "img"
+    assert words in describe_genotype(V2)
+    assert "dil 3×3 of 0 into 3" in [title.text for title in normal.iter(f"{SVG}title")]
+
+
+def test_a_line_beneath_says_which_and_how_large() -> None:
+    """The DARTS paper's second-order cell: 3.35 M parameters; 5 of its 16 operations are skips."""
+    assert summary(V2) == (
+        f"Genotype {V2.digest}: 3.35 M parameters, 528 M multiply-adds (standard network: C=36, 20 cells, 10 classes, "
+        "32 px); 5 of 16 operations are skips (31%)."
+    )
+    assert summary(V2) in genotype_html(V2)
+
+
+def test_a_genotype_shows_itself_and_needs_nothing_else() -> None:
+    text = V2._repr_html_()
+    assert text == genotype_html(V2)
+    assert set(re.findall(r"https?://[^\"]*", text)) == {"http://www.w3.org/2000/svg"}
+    assert not re.findall(r"<script|<style|<img|<link|url\(|\bon\w+=|\bid=", text)
+    assert len(text) < 16_000
+
+
+def test_titles_are_escaped() -> None:
+    svg = cell_svg(V2.normal, '<script>"&')
+    assert ElementTree.fromstring(svg).get("aria-label", "").startswith('<script>"&: node 0')
+    assert "<script" not in svg
+
+
+def test_every_operation_can_be_told_apart_and_read() -> None:
+    assert tuple(LOOKS) == OPERATIONS
+    assert len({look.label for look in LOOKS.values()}) == len({look.colour for look in LOOKS.values()}) == 7
+    kinds = [{LOOKS[op].dash for op in OPERATIONS if kind in op} for kind in ("pool", "skip", "sep", "dil")]
+    assert [len(kind) for kind in kinds] == [1, 1, 1, 1]
+    assert len(set.union(*kinds)) == 4
+    for look in LOOKS.values():
+        assert contrast(look.text, look.colour) >= 4.5
+        # A line must hold on JupyterLab's white and on its dark page.
+        assert min(contrast(look.colour, page) for page in ("#ffffff", "#111111")) >= 2
