@@ -8,17 +8,18 @@ from functools import lru_cache
 
 from nastransfer.space.genotype import CELLS, EDGES, INPUTS, OPERATIONS, Genotype
 from nastransfer.space.skeleton import (
+    RESOLUTION,
     STEM_STRIDE,
-    CellShape,
-    check_classes,
     check_image_size,
+    check_stem,
     reductions,
     stack,
     stem_channels,
+    whole,
 )
 
-EdgeCosts = dict[tuple[str, bool, str], int]
-"""Cost of (cell kind, whether the source is one of the cell's inputs, operation), summed over the cells of the kind."""
+EdgeCosts = dict[str, tuple[dict[str, int], dict[str, int]]]
+"""By cell kind, cost of each operation on an inner node and on an input of the cell, summed over the kind's cells."""
 
 AUXILIARY_WIDTHS = (128, 768)
 
@@ -33,13 +34,11 @@ def parameters(
     pool_norm: bool = True,
 ) -> int:
     """Number of trainable parameters of `Network(genotype, ...)` with the same arguments."""
-    check_classes(classes)
-    shapes = stack(channels, cells, stem)
-    total = _stem_parameters(channels, stem) + _classifier(shapes, classes)
-    total += _preprocessing_parameters(channels, cells, stem)
+    classes, channels, cells = _counts(classes, channels, cells, stem)
+    fixed = _fixed_parameters(classes, channels, cells, stem, True)
     if auxiliary:
-        total += _auxiliary_parameters(shapes[reductions(cells)[1]].outputs, classes)
-    return total + _edge_sum(genotype, _edge_parameters(channels, cells, stem, True, pool_norm))
+        fixed += _auxiliary_parameters(stack(channels, cells, stem)[reductions(cells)[1]].outputs, classes)
+    return fixed + _edge_sum(genotype, _edge_parameters(channels, cells, stem, True, pool_norm))
 
 
 def macs(
@@ -48,42 +47,50 @@ def macs(
     channels: int = 36,
     cells: int = 20,
     stem: str = "cifar",
-    resolution: int = 32,
+    resolution: int | None = None,
 ) -> int:
     """Multiply-adds of one image of `resolution` pixels a side: convolutions and the classifier, as papers count them.
 
-    The auxiliary head does not count (it is gone after training); norms, pools and activations do not either.
+    Without a resolution, that of images the stem is made for: 32 ("cifar") or 224 ("imagenet"). The auxiliary head
+    does not count (it is gone after training); norms, pools and activations do not either.
     """
-    check_classes(classes)
-    check_image_size(resolution, resolution, stem)
-    fixed, edges = _macs(channels, cells, stem, resolution)
+    classes, channels, cells = _counts(classes, channels, cells, stem)
+    side = RESOLUTION[stem] if resolution is None else whole(resolution, "an image's side has", "pixel")
+    check_image_size(side, side, stem)
+    fixed, outputs, edges = _macs(channels, cells, stem, side)
     # The classifier's weights; its bias is no multiplication.
-    linear = stack(channels, cells, stem)[-1].outputs * classes
-    return fixed + linear + _edge_sum(genotype, edges)
+    return fixed + outputs * classes + _edge_sum(genotype, edges)
 
 
 def supernet_parameters(
     classes: int = 10, channels: int = 16, cells: int = 8, stem: str = "cifar", affine: bool = False
 ) -> int:
     """Number of trainable weights of `Supernet(...)` with the same arguments (architecture parameters not counted)."""
-    check_classes(classes)
-    shapes = stack(channels, cells, stem)
+    classes, channels, cells = _counts(classes, channels, cells, stem)
     edges = _edge_parameters(channels, cells, stem, affine, True)
+    return _fixed_parameters(classes, channels, cells, stem, affine) + sum(
+        edges[kind][source < INPUTS][op] for kind in CELLS for _, source in EDGES for op in OPERATIONS
+    )
+
+
+def _counts(classes: int, channels: int, cells: int, stem: str) -> tuple[int, int, int]:
+    """The three counts as plain ints: sums are remembered by them, and numpy's integers would overflow."""
+    check_stem(stem)
     return (
-        _stem_parameters(channels, stem)
-        + _classifier(shapes, classes)
-        + _preprocessing_parameters(channels, cells, stem, affine)
-        + sum(edges[kind, source < INPUTS, op] for kind in CELLS for _, source in EDGES for op in OPERATIONS)
+        whole(classes, "a classifier has", "class"),
+        whole(channels, "a network has", "channel"),
+        whole(cells, "a network has", "cell"),
     )
 
 
 def _edge_sum(genotype: Genotype, costs: EdgeCosts) -> int:
-    return sum(
-        costs[kind, source < INPUTS, op]
-        for kind in CELLS
-        for node in genotype.cell(kind)
-        for op, source in node
-    )
+    total = 0
+    for kind in CELLS:
+        on_nodes, on_inputs = costs[kind]
+        for node in genotype.cell(kind):
+            for op, source in node:
+                total += on_inputs[op] if source < INPUTS else on_nodes[op]
+    return total
 
 
 @lru_cache(maxsize=64)
@@ -101,13 +108,13 @@ def _edge_parameters(channels: int, cells: int, stem: str, affine: bool, pool_no
                 else:
                     kernel, blocks = int(op[-1]), 2 if op.startswith("sep") else 1
                     cost = blocks * (kernel**2 * shape.width + shape.width**2 + norm)
-                costs[kind, from_input, op] += cost
+                costs[kind][from_input][op] += cost
     return costs
 
 
 @lru_cache(maxsize=64)
-def _macs(channels: int, cells: int, stem: str, resolution: int) -> tuple[int, EdgeCosts]:
-    """Multiply-adds of stem and preprocessing, and of every possible edge."""
+def _macs(channels: int, cells: int, stem: str, resolution: int) -> tuple[int, int, EdgeCosts]:
+    """Multiply-adds of stem and preprocessing, channels of the last cell, multiply-adds of every possible edge."""
     side = resolution // STEM_STRIDE[stem]
     if stem == "cifar":
         fixed = 9 * 3 * stem_channels(channels, stem) * side**2
@@ -116,24 +123,24 @@ def _macs(channels: int, cells: int, stem: str, resolution: int) -> tuple[int, E
         half = channels // 2
         fixed = 9 * (3 * half * (4 * side) ** 2 + half * channels * (2 * side) ** 2 + channels**2 * side**2)
     costs = _no_costs()
-    for shape in stack(channels, cells, stem):
+    shapes = stack(channels, cells, stem)
+    for shape in shapes:
         fixed += (shape.inputs0 + shape.inputs1) * shape.width * side**2
         side = side // 2 if shape.reduction else side
         kind = "reduce" if shape.reduction else "normal"
         for op in OPERATIONS:
             if op == "skip_connect":
-                costs[kind, True, op] += shape.width**2 * side**2 if shape.reduction else 0
+                costs[kind][True][op] += shape.width**2 * side**2 if shape.reduction else 0
             elif "conv" in op:
                 kernel, blocks = int(op[-1]), 2 if op.startswith("sep") else 1
                 for from_input in (True, False):
-                    costs[kind, from_input, op] += (
-                        blocks * (kernel**2 * shape.width + shape.width**2) * side**2
-                    )
-    return fixed, costs
+                    work = blocks * (kernel**2 * shape.width + shape.width**2) * side**2
+                    costs[kind][from_input][op] += work
+    return fixed, shapes[-1].outputs, costs
 
 
 def _no_costs() -> EdgeCosts:
-    return {(kind, from_input, op): 0 for kind in CELLS for from_input in (True, False) for op in OPERATIONS}
+    return {kind: (dict.fromkeys(OPERATIONS, 0), dict.fromkeys(OPERATIONS, 0)) for kind in CELLS}
 
 
 def _stem_parameters(channels: int, stem: str) -> int:
@@ -145,13 +152,12 @@ def _stem_parameters(channels: int, stem: str) -> int:
 
 
 @lru_cache(maxsize=64)
-def _preprocessing_parameters(channels: int, cells: int, stem: str, affine: bool = True) -> int:
+def _fixed_parameters(classes: int, channels: int, cells: int, stem: str, affine: bool) -> int:
+    """What does not depend on the genotype: stem, preprocessing of all cells, classifier."""
+    shapes = stack(channels, cells, stem)
     norms = 4 if affine else 0
-    return sum((s.inputs0 + s.inputs1 + norms) * s.width for s in stack(channels, cells, stem))
-
-
-def _classifier(shapes: list[CellShape], classes: int) -> int:
-    return (shapes[-1].outputs + 1) * classes
+    preprocessing = sum((s.inputs0 + s.inputs1 + norms) * s.width for s in shapes)
+    return _stem_parameters(channels, stem) + preprocessing + (shapes[-1].outputs + 1) * classes
 
 
 def _auxiliary_parameters(inputs: int, classes: int) -> int:

@@ -1,6 +1,8 @@
 """Genotypes as numbers for searchers and predictors, and back: genes, tokens, one-hot edges, paths (no torch)."""
 
+import operator
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,6 @@ from nastransfer.space.genotype import (
     edge_index,
 )
 
-NUM_GENES = 8 * NODES
 GENE_CHOICES = tuple(
     choices for _ in CELLS for node in CONCAT for choices in (len(OPERATIONS), node, len(OPERATIONS), node)
 )
@@ -27,6 +28,14 @@ START_TOKEN = 0
 FIRST_OPERATION_TOKEN = 1 + NODES + 1
 VOCABULARY = FIRST_OPERATION_TOKEN + len(OPERATIONS)
 """NAO's tokens in this space: 0 starts a sequence, 1 to 5 are sources 0 to 4, 6 to 12 are operations."""
+
+_TOKEN_RANGES = tuple(
+    place
+    for _ in CELLS
+    for node in CONCAT
+    for _ in range(2)
+    for place in (range(1, node + 1), range(FIRST_OPERATION_TOKEN, VOCABULARY))
+)
 
 LONGEST_PATH = NODES
 
@@ -38,13 +47,8 @@ def to_genes(genotype: Genotype) -> list[int]:
 
 def from_genes(genes: Sequence[int]) -> Genotype:
     """The genotype of 32 genes in any order inside nodes; ValueError for values outside `GENE_CHOICES`."""
-    if len(genes) != NUM_GENES:
-        raise ValueError(f"a genotype has {NUM_GENES} genes, got {len(genes)}")
-    for place, (gene, choices) in enumerate(zip(genes, GENE_CHOICES, strict=True)):
-        if gene != int(gene) or not 0 <= gene < choices:
-            raise ValueError(f"gene {place} is an integer from 0 to {choices - 1}, got {gene}")
-    pairs = [(OPERATIONS[int(op)], int(source)) for op, source in zip(genes[::2], genes[1::2], strict=True)]
-    return Genotype.parse({"normal": pairs[: 2 * NODES], "reduce": pairs[2 * NODES :]})
+    numbers = _in_ranges(genes, "gene", [range(choices) for choices in GENE_CHOICES])
+    return _from_edges(list(zip(numbers[::2], numbers[1::2], strict=True)))
 
 
 def to_tokens(genotype: Genotype) -> list[int]:
@@ -58,15 +62,41 @@ def to_tokens(genotype: Genotype) -> list[int]:
 
 def from_tokens(tokens: Sequence[int]) -> Genotype:
     """The genotype of 32 tokens; ValueError where a token does not fit its place."""
-    if len(tokens) != NUM_GENES:
-        raise ValueError(f"a genotype has {NUM_GENES} tokens, got {len(tokens)}")
-    genes = []
-    for source, op in zip(tokens[::2], tokens[1::2], strict=True):
-        genes += [op - FIRST_OPERATION_TOKEN, source - 1]
+    numbers = _in_ranges(tokens, "token", _TOKEN_RANGES)
+    return _from_edges(
+        [
+            (op - FIRST_OPERATION_TOKEN, source - 1)
+            for source, op in zip(numbers[::2], numbers[1::2], strict=True)
+        ]
+    )
+
+
+def _in_ranges(values: Sequence[Any], thing: str, ranges: Sequence[range]) -> list[int]:
+    """The values as plain ints; ValueError names the place of the first one outside its range."""
+    if len(values) != len(ranges):
+        raise ValueError(f"a genotype has {len(ranges)} {thing}s, got {len(values)}")
+    numbers = [_whole(value) for value in values]
+    for place, (number, allowed) in enumerate(zip(numbers, ranges, strict=True)):
+        if number not in allowed:
+            bounds = f"an integer from {allowed.start} to {allowed.stop - 1}"
+            raise ValueError(f"{thing} {place} is {bounds}, got {values[place]!r}")
+    return [number for number in numbers if number is not None]
+
+
+def _whole(value: Any) -> int | None:
+    """The value as a plain int where it is a whole number; arrays of genes may hold floats."""
+    if isinstance(value, (float, np.floating)):
+        return int(value) if value.is_integer() else None
     try:
-        return from_genes(genes)
-    except ValueError as error:
-        raise ValueError(f"the tokens {list(tokens)} are no genotype: {error}") from error
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
+
+
+def _from_edges(edges: Sequence[tuple[int, int]]) -> Genotype:
+    """The genotype of 16 pairs (operation id, source), normal cell first."""
+    pairs = [(OPERATIONS[op], source) for op, source in edges]
+    return Genotype.parse({"normal": pairs[: 2 * NODES], "reduce": pairs[2 * NODES :]})
 
 
 def to_one_hot(genotype: Genotype) -> NDArray[np.float32]:
@@ -81,6 +111,7 @@ def to_one_hot(genotype: Genotype) -> NDArray[np.float32]:
 
 def from_one_hot(hot: NDArray[np.floating]) -> Genotype:
     """The genotype of such an array; ValueError where it does not hold two single ones a node."""
+    hot = np.asarray(hot)
     expected = (len(CELLS), len(EDGES), len(OPERATIONS))
     if hot.shape != expected or not np.isin(hot, (0, 1)).all():
         raise ValueError(
@@ -95,7 +126,7 @@ def from_one_hot(hot: NDArray[np.floating]) -> Genotype:
 
 def path_names(longest: int = LONGEST_PATH) -> list[tuple[str, int, tuple[str, ...]]]:
     """What `path_features` counts: (cell kind, input, operations along the path), shortest paths first."""
-    _check_longest(longest)
+    longest = _check_longest(longest)
     sequences: list[tuple[str, ...]] = [()]
     names = []
     for _ in range(longest):
@@ -110,7 +141,7 @@ def path_features(genotype: Genotype, longest: int = LONGEST_PATH) -> NDArray[np
     Every node is part of the cell's output, so every path to a node counts. Array of `len(path_names(longest))`:
     28, 224, 1,596 or 11,200 for paths of at most 1 to 4 operations.
     """
-    _check_longest(longest)
+    longest = _check_longest(longest)
     counts = np.zeros(
         2 * INPUTS * sum(len(OPERATIONS) ** length for length in range(1, longest + 1)), np.float32
     )
@@ -121,9 +152,11 @@ def path_features(genotype: Genotype, longest: int = LONGEST_PATH) -> NDArray[np
     return counts
 
 
-def _check_longest(longest: int) -> None:
-    if not 1 <= longest <= LONGEST_PATH:
-        raise ValueError(f"paths have 1 to {LONGEST_PATH} operations, got longest={longest}")
+def _check_longest(longest: int) -> int:
+    number = _whole(longest)
+    if number is None or not 1 <= number <= LONGEST_PATH:
+        raise ValueError(f"paths have 1 to {LONGEST_PATH} operations, got longest={longest!r}")
+    return number
 
 
 def _paths(cell: Cell) -> Iterator[tuple[int, tuple[int, ...]]]:

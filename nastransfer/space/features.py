@@ -10,9 +10,13 @@ def features(
     channels: int = 36,
     cells: int = 20,
     stem: str = "cifar",
-    resolution: int = 32,
+    resolution: int | None = None,
 ) -> dict[str, float]:
-    """Operation counts by cell, depth and edges from inputs by cell, skip share, size and work, by name."""
+    """Operation counts by cell, depth and edges from inputs by cell, skip share, size and work, by name.
+
+    Size and work (millions of parameters and of multiply-adds) are those of the network that the other arguments
+    describe; without a resolution, on images the stem is made for.
+    """
     found: dict[str, float] = {}
     for kind in CELLS:
         edges = [edge for pair in genotype.cell(kind) for edge in pair]

@@ -22,6 +22,9 @@ MAX_DIGITS = 9
 MAX_CHARACTERS = 20_000
 """A genotype is about 700 characters long."""
 
+MAX_RANGE = 99
+"""Where a range may end: a text full of long ranges would fill the memory."""
+
 _TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<string>'[^'\\\n]*'|"[^"\\\n]*")|(?P<integer>-?[0-9]+)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)"""
     r"""|(?P<sign>[()\[\]{},=:])"""
@@ -177,9 +180,10 @@ class _Reader:
         start = self.tokens[self.position].offset
         self._take("sign", "(")
         bounds = self._list(path, ")")
-        small = all(isinstance(bound, int) and 0 <= bound <= MAX_CHARACTERS for bound in bounds)
+        small = all(isinstance(bound, int) and 0 <= bound <= MAX_RANGE for bound in bounds)
         if len(bounds) != 2 or not small:
-            raise PlacedError(path, f"range takes two small integers, got {describe(bounds)}", start)
+            rule = f"range takes two integers from 0 to {MAX_RANGE}"
+            raise PlacedError(path, f"{rule}, got {describe(bounds)}", start)
         return list(range(bounds[0], bounds[1]))
 
     def _comma_before(self, closing: str) -> None:

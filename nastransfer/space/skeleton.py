@@ -1,6 +1,7 @@
 """How cells are stacked into a network: widths, reductions, map sizes (methods sheet 1.5 and 1.6; no torch)."""
 
-from typing import NamedTuple
+import operator
+from typing import Any, NamedTuple
 
 from nastransfer.space.genotype import NODES
 
@@ -10,6 +11,9 @@ STEM_MULTIPLIER = 3
 
 STEM_STRIDE = {"cifar": 1, "imagenet": 8}
 """Pixels of the image for a pixel of the first cell's newer input."""
+
+RESOLUTION = {"cifar": 32, "imagenet": 224}
+"""Side of the images that a stem is made for."""
 
 MIN_PIXELS = {"cifar": 8, "imagenet": 32}
 """Smallest side of an image: after both reductions 8 pixels leave a map of 2, 32 behind the imagenet stem one of 1."""
@@ -38,10 +42,8 @@ def reductions(cells: int) -> tuple[int, int]:
 def stack(channels: int, cells: int, stem: str) -> list[CellShape]:
     """The shapes of all cells, first to last; ValueError for counts that make no network."""
     check_stem(stem)
-    if cells < 1:
-        raise ValueError(f"a network has at least 1 cell, got {cells}")
-    if channels < 1:
-        raise ValueError(f"a network has at least 1 channel, got {channels}")
+    cells = whole(cells, "a network has", "cell")
+    channels = whole(channels, "a network has", "channel")
     if stem == "imagenet" and channels % 2:
         raise ValueError(
             f"the imagenet stem starts with half of the channels: they must be even, got {channels}"
@@ -68,6 +70,19 @@ def check_stem(stem: str) -> None:
         raise ValueError(f"unknown stem {stem!r}; allowed are {', '.join(STEMS)}")
 
 
+def whole(value: Any, owner: str, thing: str) -> int:
+    """A count as a plain int; ValueError where it is none, or less than 1."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = None
+    if count is None or isinstance(value, bool):
+        raise ValueError(f"{owner} at least 1 {thing}, in whole numbers, got {value!r}")
+    if count < 1:
+        raise ValueError(f"{owner} at least 1 {thing}, got {count}")
+    return count
+
+
 def check_image_size(height: int, width: int, stem: str) -> None:
     """ValueError where the two reductions behind the stem cannot halve the map evenly."""
     check_stem(stem)
@@ -81,6 +96,5 @@ def check_image_size(height: int, width: int, stem: str) -> None:
 
 
 def check_classes(classes: int) -> None:
-    """ValueError for fewer than one class."""
-    if classes < 1:
-        raise ValueError(f"a classifier has at least 1 class, got {classes}")
+    """ValueError for anything but a whole number from 1 on."""
+    whole(classes, "a classifier has", "class")

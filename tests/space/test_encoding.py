@@ -64,6 +64,25 @@ def test_genes_are_bounded_by_their_choices() -> None:
     assert from_genes(list(np.array(swapped, dtype=np.int64))) == V2
 
 
+def test_every_legal_change_of_a_gene_is_another_genotype() -> None:
+    """All neighbours at one gene: 96 with another operation, 24 with another source, all different."""
+    for genotype in [V2, *RANDOM[:20]]:
+        genes = to_genes(genotype)
+        digests = {genotype.digest}
+        refused = 0
+        for place, choices in enumerate(GENE_CHOICES):
+            for gene in set(range(choices)) - {genes[place]}:
+                changed = [*genes[:place], gene, *genes[place + 1 :]]
+                # Genes come as (operation, source, operation, source): the partner's source is two places away.
+                if place % 2 and gene == genes[place + 2 if place % 4 == 1 else place - 2]:
+                    with pytest.raises(ValueError, match="its two sources must differ"):
+                        from_genes(changed)
+                    refused += 1
+                else:
+                    digests.add(from_genes(changed).digest)
+        assert (len(digests), refused) == (1 + 96 + 24, 16)
+
+
 def test_wrong_encodings_are_refused() -> None:
     genes, tokens, hot = to_genes(V2), to_tokens(V2), to_one_hot(V2)
     with pytest.raises(ValueError, match="32 genes, got 31"):
@@ -76,16 +95,24 @@ def test_wrong_encodings_are_refused() -> None:
         from_genes([3, 1, *genes[2:]])
     with pytest.raises(ValueError, match="32 tokens, got 0"):
         from_tokens([])
-    with pytest.raises(ValueError, match="are no genotype: gene 1 is"):
+    with pytest.raises(ValueError, match="token 0 is an integer from 1 to 2, got 6"):
         from_tokens([6, *tokens[1:]])
+    with pytest.raises(ValueError, match="token 31 is an integer from 6 to 12, got 5"):
+        from_tokens([*tokens[:-1], 5])
+    for nonsense in ("a", None, float("nan"), float("inf"), True, 1e300, [0]):
+        with pytest.raises(ValueError, match="gene 0 is an integer from 0 to 6, got "):
+            from_genes([nonsense, *genes[1:]])  # type: ignore[list-item]
+        with pytest.raises(ValueError, match="token 1 is an integer from 6 to 12, got "):
+            from_tokens([1, nonsense, *tokens[2:]])  # type: ignore[list-item]
     with pytest.raises(ValueError, match=r"array \(2, 14, 7\)"):
         from_one_hot(hot[:1])
     with pytest.raises(ValueError, match="zeros and ones"):
         from_one_hot(hot * 0.5)
     with pytest.raises(ValueError, match="exactly 2 edges, got 0"):
         from_one_hot(hot * 0)
-    with pytest.raises(ValueError, match="longest=5"):
-        path_features(V2, longest=5)
+    for wrong in (5, 0, 2.5, True):
+        with pytest.raises(ValueError, match=f"1 to 4 operations, got longest={wrong}"):
+            path_features(V2, longest=wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"allowed are darts, pt\.darts, nasbench301"):
         export(V2, "onnx")
 
