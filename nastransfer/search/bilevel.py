@@ -16,7 +16,14 @@ from torch.nn.functional import cross_entropy
 
 from nastransfer.data.batches import Batches
 from nastransfer.data.streams import Streams
-from nastransfer.search.darts import PAPER_ARCH_LR, FirstOrderDarts, arch_lr_for, derive, mean_entropy
+from nastransfer.search.darts import (
+    PAPER_ARCH_LR,
+    FirstOrderDarts,
+    arch_lr_for,
+    derive,
+    mean_entropy,
+    softmax,
+)
 from nastransfer.search.searcher import SearchData, SearchStep
 from nastransfer.space.genotype import EDGES, MIXTURE
 from nastransfer.space.supernet import Supernet
@@ -158,5 +165,10 @@ class Bilevel:
                 "images_seen": self._images_seen,
                 "arch_lr_factor": self.arch_lr / PAPER_ARCH_LR,
                 **machine_cost(self.device),
+            },
+            # Six digits: a share is good to no more, and a history stays small.
+            mixture={
+                "normal": softmax(normal).round(6).tolist(),
+                "reduce": softmax(reduce).round(6).tolist(),
             },
         )

@@ -95,7 +95,9 @@ class SearchStep:
 
     `genotype`: what it would answer now. `scores`: accuracies in percent and losses, by name. `entropy`: mean of the
     architecture distribution's decisions, in nats; None where there is no such distribution. `cost`: seconds (in all,
-    and by what they went into) and images_seen since the start, and `arch_lr_factor` where one applies.
+    and by what they went into) and images_seen since the start, and `arch_lr_factor` where one applies. `mixture`: the
+    share of each operation (in the order of `MIXTURE`) on each edge (of `EDGES`), a table of 14 x 8 for "normal" and
+    for "reduce"; None where a method mixes nothing.
     """
 
     step: int
@@ -104,6 +106,7 @@ class SearchStep:
     scores: dict[str, float] = field(default_factory=dict)
     entropy: float | None = None
     cost: dict[str, Any] = field(default_factory=dict)
+    mixture: dict[str, list[list[float]]] | None = None
 
     @property
     def skip_share(self) -> float | None:
@@ -114,7 +117,7 @@ class SearchStep:
         return operations.count("skip_connect") / len(operations)
 
     def to_event(self) -> dict[str, Any]:
-        """Plain data with `step` and `steps`, as the study's events and histories have them."""
+        """Plain data with `step` and `steps`, as the study's events have them: small, without the mixture."""
         return {
             "step": self.step,
             "steps": self.steps,
@@ -124,6 +127,11 @@ class SearchStep:
             "genotype": str(self.genotype) if self.genotype is not None else None,
             **self.cost,
         }
+
+    def to_row(self) -> dict[str, Any]:
+        """The event with the mixture, where there is one: a row of the history."""
+        mixed = {} if self.mixture is None else {"mixture": self.mixture}
+        return {**self.to_event(), **mixed}
 
 
 @dataclass(frozen=True)
@@ -212,5 +220,5 @@ def search_steps(
         "entropy_start": history[0].entropy,
         "entropy_end": last.entropy,
     }
-    rows = [step.to_event() for step in history]
+    rows = [step.to_row() for step in history]
     return SearchResult(last.genotype, method, searcher.model_dump(mode="json"), seed, rows, cost)

@@ -124,6 +124,20 @@ def test_a_search_reports_from_before_the_first_step_to_the_last() -> None:
     }
 
 
+def test_a_step_carries_the_mixture_it_derives_from() -> None:
+    state, _ = bilevel()
+    with torch.no_grad():
+        state.alphas[0][3, 5] = 2.0
+    step = state.report(1, 4, 0.0)
+    assert step.mixture is not None
+    for table, mixed in zip((step.mixture["normal"], step.mixture["reduce"]), state.mixtures(), strict=True):
+        assert np.allclose(table, mixed.detach().numpy(), atol=1e-6)
+    assert step.to_row()["mixture"] == step.mixture
+    assert "mixture" not in step.to_event()
+    result = search("darts1", planted(), preset="quickstart", **SMALL)
+    assert all(np.shape(row["mixture"]["reduce"]) == (14, 8) for row in result.history)
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_one_does_not() -> None:
     def found(seed: int) -> list[Any]:
         return numbers(search("darts1", planted(), seed=seed, preset="quickstart", **{**SMALL, "steps": 2}))
