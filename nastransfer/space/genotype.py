@@ -204,9 +204,7 @@ def edge_index(node: int, source: int) -> int:
 def _from_fields(fields: Mapping[str, Any]) -> Genotype:
     for name in fields:
         if name not in FIELDS:
-            raise PlacedError(
-                (str(name),), f"unknown field {describe(name)}; allowed are {', '.join(FIELDS)}"
-            )
+            raise PlacedError((), f"unknown field {describe(name)}; allowed are {', '.join(FIELDS)}")
     for kind in CELLS:
         if kind not in fields:
             raise PlacedError((), f"the {kind} cell is missing; needed are {', '.join(CELLS)}")

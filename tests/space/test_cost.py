@@ -85,11 +85,9 @@ def test_random_genotypes_cost_what_their_networks_cost() -> None:
     for stem, pixels in (("cifar", 32), ("cifar", 16), ("imagenet", 224), ("imagenet", 64)):
         for _ in range(3):
             genotype = Genotype.random(rng)
-            classes, channels, cells = (
-                int(rng.integers(1, 50)),
-                2 * int(rng.integers(1, 20)),
-                int(rng.integers(1, 9)),
-            )
+            # The imagenet stem needs an even width, the other one takes any.
+            channels = int(rng.integers(1, 20)) * (2 if stem == "imagenet" else 1)
+            classes, cells = (int(rng.integers(1, most)) for most in (50, 9))
             skeleton = (classes, channels, cells, stem)
             with torch.device("meta"):
                 network = Network(genotype, *skeleton, auxiliary=True)
@@ -99,16 +97,42 @@ def test_random_genotypes_cost_what_their_networks_cost() -> None:
             assert macs(genotype, *skeleton, resolution=pixels) == counted_macs(network, pixels)
 
 
+@pytest.mark.parametrize("cells", [40, 60])
+def test_deep_networks_work_as_much_as_counted(cells: int) -> None:
+    with torch.device("meta"):
+        network = Network(V1, 1000, 2, cells, "imagenet")
+    assert counted_macs(network, 224) == macs(V1, 1000, 2, cells, "imagenet")
+
+
+def test_counts_are_plain_integers_and_may_be_large() -> None:
+    counts = {
+        name: np.int32(value) for name, value in (("classes", 21_841), ("channels", 9_000), ("cells", 60))
+    }
+    plain = {name: int(value) for name, value in counts.items()}
+    for cost in (parameters, macs):
+        assert type(cost(V2, **counts)) is int
+        assert cost(V2, **counts) == cost(V2, **plain)
+    assert macs(V2, **plain, resolution=np.int32(3200)) > 2**53  # type: ignore[arg-type]
+
+
+def test_the_resolution_is_the_stems_own_unless_told() -> None:
+    assert macs(V2, **IMAGENET) == macs(V2, **IMAGENET, resolution=224)
+    # Half the side is a quarter of the work, but for the classifier on 4 * 4 * 36 channels.
+    classifier = 576 * 10
+    assert macs(V2) == macs(V2, resolution=32)
+    assert macs(V2) - classifier == 4 * (macs(V2, resolution=16) - classifier)
+
+
 def test_the_average_random_genotype() -> None:
     """The figures of the methods sheet, from 20,000 draws: 2.92M +- 0.46 parameters, 460M +- 73 multiply-adds."""
     rng = np.random.default_rng(0)
-    draws = [Genotype.random(rng) for _ in range(4_000)]
+    draws = Genotype.draw(rng, 20_000)
     sizes = np.array([parameters(genotype) for genotype in draws]) / 1e6
     work = np.array([macs(genotype) for genotype in draws]) / 1e6
-    assert sizes.mean() == pytest.approx(2.92, abs=0.03)
-    assert sizes.std() == pytest.approx(0.46, abs=0.02)
-    assert work.mean() == pytest.approx(460, abs=5)
-    assert work.std() == pytest.approx(73, abs=3)
+    assert sizes.mean() == pytest.approx(2.92, abs=0.015)
+    assert sizes.std() == pytest.approx(0.46, abs=0.01)
+    assert work.mean() == pytest.approx(460, abs=2)
+    assert work.std() == pytest.approx(73, abs=1.5)
     assert sizes.max() <= parameters(SEP5) / 1e6
 
 
@@ -119,10 +143,27 @@ def test_bad_skeletons_are_refused() -> None:
         ({"classes": 0}, "at least 1 class, got 0"),
         ({"stem": "mnist"}, "unknown stem 'mnist'; allowed are cifar, imagenet"),
         ({"stem": "imagenet", "channels": 35}, "must be even, got 35"),
+        ({"stem": None}, "unknown stem None; allowed are cifar, imagenet"),
+        ({"cells": 2.5}, r"at least 1 cell, in whole numbers, got 2\.5"),
+        ({"channels": "36"}, "at least 1 channel, in whole numbers, got '36'"),
+        ({"channels": True}, "at least 1 channel, in whole numbers, got True"),
+        ({"classes": None}, "at least 1 class, in whole numbers, got None"),
+        ({"classes": 10.0}, r"at least 1 class, in whole numbers, got 10\.0"),
     ]
     for arguments, message in cases:
         for cost in (parameters, macs):
             with pytest.raises(ValueError, match=message):
                 cost(V2, **arguments)
-    with pytest.raises(ValueError, match="images of 30x30 pixels"):
+    for arguments, message in cases:
+        with pytest.raises(ValueError, match=message):
+            supernet_parameters(**arguments)
+    with pytest.raises(
+        ValueError, match="images of 30x30 pixels do not fit the cifar stem: both sides must be mult"
+    ):
         macs(V2, resolution=30)
+    with pytest.raises(
+        ValueError, match=r"images of 48x48 pixels do not fit the imagenet stem.*multiples of 32"
+    ):
+        macs(V2, stem="imagenet", resolution=48)
+    with pytest.raises(ValueError, match=r"at least 1 pixel, in whole numbers, got 32\.0"):
+        macs(V2, resolution=32.0)  # type: ignore[arg-type]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+from typing import Any
+
 import numpy as np
 import pytest
 
 from nastransfer.space.distance import cell_edit_distance, edge_distance, edit_distance, operation_distance
 from nastransfer.space.features import depths, features
-from nastransfer.space.genotype import Genotype
+from nastransfer.space.genotype import CONCAT, Cell, Genotype
 from nastransfer.space.known import known_genotype, known_genotypes
 
 V1, V2 = known_genotype("DARTS_V1"), known_genotype("DARTS_V2")
@@ -58,6 +61,29 @@ def test_the_edit_distance_does_not_see_the_names_of_nodes() -> None:
     )
     assert operation_distance(first, second) > 0
     assert cell_edit_distance(first.normal, second.normal) == 0
+
+
+def test_the_edit_distance_is_that_of_a_general_search() -> None:
+    """Networkx may also delete and insert nodes; inputs are never taken for another node."""
+    networkx = pytest.importorskip("networkx")
+
+    def graph(cell: Cell) -> Any:
+        made = networkx.DiGraph()
+        made.add_nodes_from((node, {"name": node if node < 2 else "inner"}) for node in range(6))
+        for node, pair in zip(CONCAT, cell, strict=True):
+            made.add_edges_from((edge.source, node, {"op": edge.op}) for edge in pair)
+        return made
+
+    cells = [V1.normal, V2.normal, V2.reduce, RANDOM[0].normal]
+    for first, second in combinations(cells, 2):
+        found = networkx.graph_edit_distance(
+            graph(first),
+            graph(second),
+            node_subst_cost=lambda a, b: 0 if a == b else 100,
+            edge_match=lambda a, b: a == b,
+            upper_bound=16,
+        )
+        assert cell_edit_distance(first, second) == found
 
 
 def test_features_say_what_a_cell_is() -> None:

@@ -132,43 +132,6 @@ def test_the_auxiliary_head_speaks_in_training_only() -> None:
         built(auxiliary=True)(images(2, 16))
 
 
-def test_drop_path_drops_samples_keeps_identities_and_the_mean() -> None:
-    cell = built(NO_SKIPS).cells[0].eval()
-    network = built(NO_SKIPS, drop_path=0.25)
-    keep = network._keep(images(4_000, 8))
-    assert keep.shape == (3, 8, 4_000, 1, 1, 1)
-    assert keep.unique().tolist() == [0.0, pytest.approx(1 / 0.75)]
-    assert keep.mean().item() == pytest.approx(1.0, abs=0.01)
-    assert keep.mean(dim=(0, 1)).std() > 0.05, "each sample has masks of its own"
-    older, newer = torch.randn(2, 12, 8, 8), torch.randn(2, 12, 8, 8)
-    nothing = torch.zeros(8, 2, 1, 1, 1)
-    assert torch.equal(cell(older, newer, nothing), torch.zeros(2, 16, 8, 8))
-    identity = built(ALL_SKIPS).cells[0].eval()
-    assert torch.equal(identity(older, newer, nothing), identity(older, newer))
-    halving = built(ALL_SKIPS).cells[1].eval()
-    assert not halving(torch.randn(2, 12, 8, 8), torch.randn(2, 16, 8, 8), nothing).any()
-
-
-def test_drop_path_follows_its_generator_and_rests_in_evaluation() -> None:
-    network = built(NO_SKIPS)
-    x = images(8, 16)
-    plain = network(x)
-    outputs = []
-    for seed in (1, 1, 2):
-        network.set_drop_path(0.5, torch.Generator().manual_seed(seed))
-        outputs.append(network(x))
-    assert torch.equal(outputs[0], outputs[1])
-    assert not torch.equal(outputs[0], outputs[2])
-    network.set_drop_path(0.0)
-    assert torch.equal(network(x), plain)
-    before = network.eval()(x)
-    network.set_drop_path(0.9)
-    assert torch.equal(network(x), before)
-    for wrong in (-0.1, 1.0, float("nan")):
-        with pytest.raises(ValueError, match="at least 0 and below 1"):
-            network.set_drop_path(wrong)
-
-
 def test_batch_statistics_leave_no_trace() -> None:
     network = built().eval()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
@@ -194,6 +157,7 @@ def test_bad_networks_and_images_are_refused() -> None:
         ({"stem": "mnist"}, "allowed are cifar, imagenet"),
         ({"engine": "warp"}, "unknown engine 'warp'; this version has auto, plain"),
         ({"drop_path": 1.5}, "got 1.5"),
+        ({"channels": 2.5}, "at least 1 channel, in whole numbers, got 2.5"),
     ]
     for arguments, message in cases:
         with pytest.raises(ValueError, match=message):

@@ -166,6 +166,37 @@ def test_a_path_touches_only_its_own_weights_until_gradients_are_completed() -> 
     assert torch.allclose(idle, before * (1 - 0.1 * 0.01))
 
 
+@pytest.mark.parametrize("stem", ["cifar", "imagenet"])
+def test_scoring_with_batch_statistics_is_the_same_on_a_path_and_cut_out(stem: str) -> None:
+    supernet, x = built(stem=stem, affine=True).eval(), images(pixels=8 if stem == "cifar" else 32)
+    for seed in range(3):
+        genotype = genotype_of(seed)
+        network = supernet.cut_out(genotype)
+        with torch.no_grad():
+            running = supernet(x, genotype=genotype)
+            with batch_statistics(supernet), batch_statistics(network):
+                path, cut = supernet(x, genotype=genotype), network(x)
+        assert torch.allclose(path, cut, rtol=0, atol=1e-10)
+        assert not torch.allclose(path, running, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("cells", [3, 8])
+@pytest.mark.parametrize(
+    ("stem", "pixels", "sides"), [("cifar", 32, (32, 16, 8)), ("imagenet", 224, (28, 14, 7))]
+)
+def test_maps_halve_at_a_third_and_two_thirds(
+    stem: str, pixels: int, sides: tuple[int, ...], cells: int
+) -> None:
+    seen: list[int] = []
+    with torch.device("meta"):
+        supernet = Supernet(channels=2, cells=cells, stem=stem)
+    for cell in supernet.cells:
+        cell.register_forward_hook(lambda *call: seen.append(call[-1].shape[-1]))
+    weights = torch.zeros(len(EDGES), len(MIXTURE), device="meta")
+    supernet(torch.zeros(1, 3, pixels, pixels, device="meta"), weights, weights)
+    assert seen == [sides[(i >= cells // 3) + (i >= 2 * cells // 3)] for i in range(cells)]
+
+
 def test_scoring_with_batch_statistics_equals_training_mode() -> None:
     supernet, genotype, x = built(affine=True).eval(), genotype_of(5), images()
     with batch_statistics(supernet), torch.no_grad():
