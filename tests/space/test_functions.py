@@ -21,7 +21,7 @@ TURNS = st.lists(st.booleans(), min_size=8, max_size=8)
 def built(genotype: Genotype, seed: int = 0) -> Network:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Network(genotype, classes=3, channels=2, cells=3).double().eval()
+        return Network(genotype, classes=3, channels=2, cells=3, engine="plain").double().eval()
 
 
 def written_in_another_order(genotype: Genotype, turns: list[bool]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def images(count: int, pixels: int, seed: int = 0, dtype: torch.dtype = torch.fl
 def built(genotype: Genotype = V2, seed: int = 0, **arguments: object) -> Network:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Network(genotype, **{"channels": 4, "cells": 3, **arguments})  # type: ignore[arg-type]
+        return Network(genotype, **{"channels": 4, "cells": 3, "engine": "plain", **arguments})  # type: ignore[arg-type]
 
 
 def map_sides(network: Network, pixels: int) -> list[int]:
