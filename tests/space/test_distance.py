@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nastransfer.space.cost import parameters
 from nastransfer.space.distance import cell_edit_distance, edge_distance, edit_distance, operation_distance
 from nastransfer.space.features import depths, features
 from nastransfer.space.genotype import CONCAT, Cell, Genotype
@@ -109,3 +110,25 @@ def test_known_genotypes_have_names_and_sources() -> None:
     )
     with pytest.raises(ValueError, match="unknown genotype 'NASNET'; known are DARTS_V1"):
         known_genotype("NASNET")
+
+
+@pytest.mark.parametrize(
+    ("name", "cifar", "imagenet"),
+    [
+        ("DARTS_V1", 3.2, None),
+        ("DARTS_V2", 3.3, 4.7),
+        ("GDAS_V1", 3.4, None),
+        ("PDARTS", 3.4, 4.9),
+        ("PC_DARTS_CIFAR", 3.6, 5.3),
+        ("PC_DARTS_IMAGENET", None, 5.3),
+    ],
+)
+def test_published_cells_have_their_papers_sizes(
+    name: str, cifar: float | None, imagenet: float | None
+) -> None:
+    """Millions of parameters as printed: 36 channels and 20 cells; 48 and 14 on ImageNet; bare pools, no extra head."""
+    genotype = known_genotype(name)
+    if cifar:
+        assert abs(parameters(genotype, pool_norm=False) / 1e6 - cifar) < 0.05
+    if imagenet:
+        assert abs(parameters(genotype, 1000, 48, 14, "imagenet", pool_norm=False) / 1e6 - imagenet) < 0.05

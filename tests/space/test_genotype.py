@@ -109,6 +109,8 @@ def test_the_digest_is_fixed_for_ever() -> None:
         ("Genotype(", "__import__('os').system(", "line 1, column 17", "unexpected character '.'"),
         ("[2, 3, 4, 5])", "[2, 3, 4, 5]", f"column {len(FLAT)}", "','"),
         ("[2, 3, 4, 5])", "[2, 3, 4, 5]) + 1", "unexpected character", "'+'"),
+        ("[2, 3, 4, 5])", "[2, 3, 4, 5]) 1", f"column {len(FLAT) + 2}", "the end of the text, found '1'"),
+        ("[2, 3, 4, 5])", "[2, 3, 4, 5])\n)", "line 2, column 1", "the end of the text, found ')'"),
         (
             "('sep_conv_3x3', 0)",
             "(sep_conv_3x3, 0)",
