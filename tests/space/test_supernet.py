@@ -166,6 +166,27 @@ def test_a_path_touches_only_its_own_weights_until_gradients_are_completed() -> 
     assert torch.allclose(idle, before * (1 - 0.1 * 0.01))
 
 
+def test_momentum_goes_on_where_the_next_path_does_not_lead() -> None:
+    """AMB-21: what was on the last path and is not on this one still moves, by 0.9 of its last step."""
+    supernet, first, second = built(affine=True), genotype_of(4), genotype_of(5)
+    optimizer = torch.optim.SGD(supernet.parameters(), lr=0.1, momentum=0.9)
+    left = [
+        p
+        for n, p in supernet.named_parameters()
+        if ".operations." in n and on_path(n, first) and not on_path(n, second)
+    ]
+    places = [[p.detach().clone() for p in left]]
+    for genotype in (first, second):
+        optimizer.zero_grad()
+        supernet(images(), genotype=genotype).square().sum().backward()
+        zero_missing_gradients(supernet)
+        optimizer.step()
+        places.append([p.detach().clone() for p in left])
+    assert any((b - a).abs().max() > 1e-3 for a, b in zip(*places[:2], strict=True))
+    for start, middle, end in zip(*places, strict=True):
+        assert torch.allclose(end - middle, 0.9 * (middle - start), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("stem", ["cifar", "imagenet"])
 def test_scoring_with_batch_statistics_is_the_same_on_a_path_and_cut_out(stem: str) -> None:
     supernet, x = built(stem=stem, affine=True).eval(), images(pixels=8 if stem == "cifar" else 32)
