@@ -55,7 +55,7 @@ def mixture_heat_map(normal: ArrayLike, reduce: ArrayLike, genotype: Genotype | 
     columns = {"tickvals": list(range(len(MIXTURE))), "ticktext": OPERATION_NAMES, "autotickangles": [0, 90]}
     figure.update_xaxes(**ticks, **columns, range=[-0.5, len(MIXTURE) - 0.5])
     figure.update_yaxes(**ticks, range=[len(EDGES) - 0.5, -0.5])
-    figure.update_yaxes(tickvals=list(range(len(EDGES))), ticktext=EDGE_NAMES, col=1)
+    figure.update_yaxes(tickvals=list(range(len(EDGES))), ticktext=EDGE_NAMES, ticklabelstandoff=4, col=1)
     bar = {"orientation": "h", "thickness": 10, "len": 0.9, "outlinewidth": 0, "ticksuffix": "%"}
     where = {"yref": "container", "y": 0, "yanchor": "bottom", "x": 0.5}
     figure.update_annotations(font_size=13)

@@ -128,15 +128,13 @@ class SearchStep:
             **self.cost,
         }
 
-    def to_row(self) -> dict[str, Any]:
-        """The event with the mixture, where there is one: a row of the history."""
-        mixed = {} if self.mixture is None else {"mixture": self.mixture}
-        return {**self.to_event(), **mixed}
-
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The genotype found, the steps that led to it (one mapping each), and the cost columns of the results frame."""
+    """The genotype found, the steps that led to it (one mapping each), and the cost columns of the results frame.
+
+    The last row of `history` has the mixture that the genotype was derived from, where the method has one.
+    """
 
     genotype: Genotype
     method: str
@@ -220,5 +218,7 @@ def search_steps(
         "entropy_start": history[0].entropy,
         "entropy_end": last.entropy,
     }
-    rows = [step.to_row() for step in history]
+    rows = [step.to_event() for step in history]
+    if last.mixture is not None:
+        rows[-1]["mixture"] = last.mixture
     return SearchResult(last.genotype, method, searcher.model_dump(mode="json"), seed, rows, cost)

@@ -1,7 +1,8 @@
-"""How operations look in every picture, and a genotype as HTML: both cells as inline SVG (no torch, no plotly)."""
+"""How operations look in every picture, and a genotype as HTML: both cells as SVG (no torch, no plotly)."""
 
 from __future__ import annotations
 
+import base64
 import html
 import math
 from typing import NamedTuple
@@ -46,23 +47,30 @@ INK, PAPER, INPUT, JOIN, OUTLINE = "#222222", "#ffffff", "#dddddd", "#999999", "
 """Text and fill of nodes, fill of inputs and output, lines to the output, and the outlines of nodes."""
 _FONT = "Arial,'Helvetica Neue',Helvetica,'Liberation Sans',sans-serif"
 _LETTER, _PADDING = 6.0, 6
-_FIGURE = "flex:1 1 300px;min-width:0;max-width:520px;margin:0"
 
 
 def genotype_html(genotype: Genotype) -> str:
     """Both cells side by side, below each other where there is no room, and a line of figures beneath.
 
-    The fragment needs no script, style sheet or network. Its colours hold on light and dark pages and in print.
+    The fragment needs no script, style sheet or network. Its colours hold on light and dark pages and in print. The
+    cells are images in data URLs: JupyterLab takes inline SVG out of notebooks that it did not run itself, such as the
+    runner's records.
     """
-    cells = "".join(
-        f'<figure style="{_FIGURE}"><figcaption style="font-size:13px;font-weight:600">{title}</figcaption>'
-        f"{cell_svg(genotype.cell(kind), title)}</figure>"
-        for kind, title in CELL_TITLES
-    )
+    cells = "".join(_figure(genotype.cell(kind), title) for kind, title in CELL_TITLES)
     return (
         '<div style="max-width:1064px"><div style="display:flex;flex-wrap:wrap;gap:8px 24px">'
         f'{cells}</div><p style="font-size:13px;margin:6px 0 0;overflow-wrap:anywhere">'
         f"{html.escape(summary(genotype))}</p></div>"
+    )
+
+
+def _figure(cell: Cell, title: str) -> str:
+    picture = base64.b64encode(cell_svg(cell).encode()).decode()
+    return (
+        f'<figure style="flex:1 1 300px;min-width:0;max-width:520px;margin:0">'
+        f'<figcaption style="font-size:13px;font-weight:600">{title}</figcaption>'
+        f'<img src="data:image/svg+xml;base64,{picture}" alt="{html.escape(describe_cell(cell, title))}" '
+        'style="display:block;width:100%"/></figure>'
     )
 
 
@@ -93,21 +101,21 @@ def describe_genotype(genotype: Genotype) -> str:
     return ". ".join(describe_cell(genotype.cell(kind), title) for kind, title in CELL_TITLES) + "."
 
 
-def cell_svg(cell: Cell, title: str) -> str:
-    """A cell as one `<svg>` element with `title: ...` in words as its alternative text."""
+def cell_svg(cell: Cell) -> str:
+    """A cell as an SVG document, as high as its nodes need."""
     places = cell_layout(cell)
     nodes = {node: _flip(point) for node, point in places.nodes.items()}
     kept = [(edge.op, edge.source, node) for node, pair in zip(CONCAT, cell, strict=True) for edge in pair]
     parts = [_line(nodes[node], nodes[OUTPUT], JOIN, 1.2) for node in CONCAT]
-    parts += [_edge(op, source, node, nodes) for op, source, node in kept]
+    parts += [_edge(op, nodes[source], nodes[node]) for op, source, node in kept]
     parts += [_label(op, _flip(point)) for (op, _, _), point in zip(kept, places.labels, strict=True)]
     parts += [_node(node, point) for node, point in nodes.items()]
     top, bottom = min(y for _, y in nodes.values()), max(y for _, y in nodes.values())
-    frame = f"0 {top - RADIUS - 2:g} {WIDTH} {bottom - top + 2 * RADIUS + 4:g}"
+    height = bottom - top + 2 * RADIUS + 4
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{frame}" role="img" '
-        f'aria-label="{html.escape(describe_cell(cell, title))}" font-family="{_FONT}" font-size="11" '
-        f'style="display:block;width:100%;height:auto">{"".join(parts)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:g}" '
+        f'viewBox="0 {top - RADIUS - 2:g} {WIDTH} {height:g}" font-family="{_FONT}" font-size="11">'
+        f"{''.join(parts)}</svg>"
     )
 
 
@@ -124,9 +132,9 @@ def _line(start: Point, end: Point, colour: str, width: float, dash: tuple[int, 
     )
 
 
-def _edge(op: str, source: int, node: int, nodes: dict[int, Point]) -> str:
-    """A heavy line with a head, and what it is for a pointer that rests on it."""
-    look, start, end = LOOKS[op], nodes[source], nodes[node]
+def _edge(op: str, start: Point, end: Point) -> str:
+    """A heavy line with a head."""
+    look = LOOKS[op]
     length = math.dist(start, end)
     along = ((end[0] - start[0]) / length, (end[1] - start[1]) / length)
 
@@ -136,10 +144,9 @@ def _edge(op: str, source: int, node: int, nodes: dict[int, Point]) -> str:
         return (round(x, 1), round(end[1] - along[1] * distance + along[0] * aside, 1))
 
     head = " ".join(f"{x:g},{y:g}" for x, y in (back(RADIUS), back(RADIUS + 8, 4.5), back(RADIUS + 8, -4.5)))
-    words = f"{look.label} of {NODE_NAMES[source]} into {NODE_NAMES[node]}"
     return (
-        f"<g><title>{html.escape(words)}</title>{_line(start, back(RADIUS + 6), look.colour, 3, look.dash)}"
-        f'<polygon points="{head}" fill="{look.colour}"/></g>'
+        f"{_line(start, back(RADIUS + 6), look.colour, 3, look.dash)}"
+        f'<polygon points="{head}" fill="{look.colour}"/>'
     )
 
 
@@ -163,6 +170,5 @@ def _node(node: int, point: Point) -> str:
 
 def _text(middle: Point, text: str, colour: str) -> str:
     return (
-        f'<text x="{middle[0]:g}" y="{middle[1] + 3.8:g}" text-anchor="middle" fill="{colour}">'
-        f"{html.escape(text)}</text>"
+        f'<text x="{middle[0]:g}" y="{middle[1] + 3.8:g}" text-anchor="middle" fill="{colour}">{text}</text>'
     )

@@ -132,10 +132,10 @@ def test_a_step_carries_the_mixture_it_derives_from() -> None:
     assert step.mixture is not None
     for table, mixed in zip((step.mixture["normal"], step.mixture["reduce"]), state.mixtures(), strict=True):
         assert np.allclose(table, mixed.detach().numpy(), atol=1e-6)
-    assert step.to_row()["mixture"] == step.mixture
     assert "mixture" not in step.to_event()
     result = search("darts1", planted(), preset="quickstart", **SMALL)
-    assert all(np.shape(row["mixture"]["reduce"]) == (14, 8) for row in result.history)
+    assert ["mixture" in row for row in result.history] == [False, False, True], "histories stay small"
+    assert np.shape(result.history[-1]["mixture"]["reduce"]) == (14, 8)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_one_does_not() -> None:
