@@ -1,16 +1,17 @@
 """A genotype as a trainable network: the plain reference that every faster engine must equal (methods sheet 1)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nastransfer.space.engines.choice import check_engine, pick_engine
 from nastransfer.space.genotype import INPUTS, NODES, Genotype
 from nastransfer.space.operations import (
     FactorizedReduce,
     ReluConvNorm,
     build_operation,
-    check_engine,
     conv,
     edge_stride,
 )
@@ -161,6 +162,13 @@ class Network(nn.Module):
         check_engine(engine)
         check_classes(classes)
         shapes = stack(channels, cells, stem)
+        self.engine = engine
+        self.settings: dict[str, Any] = {
+            "classes": classes,
+            "channels": channels,
+            "cells": cells,
+            "stem": stem,
+        }
         self.genotype = genotype
         self.stem_kind = stem
         self.stem = build_stem(stem, channels)
@@ -187,14 +195,29 @@ class Network(nn.Module):
         """Logits of images [n, 3, h, w]; in training with `auxiliary` also the auxiliary head's logits."""
         check_image_size(x.shape[-2], x.shape[-1], self.stem_kind)
         keep = self._keep(x) if self.training and self.drop_path > 0.0 else None
+        run = self._run_planned if pick_engine(self.engine, self, x) == "cpp" else self._run_plain
+        features, auxiliary_map = run(x, keep)
+        logits = self.classifier(features)
+        if auxiliary_map is None or self.auxiliary is None or not self.training:
+            return logits
+        return logits, self.auxiliary(auxiliary_map)
+
+    def _run_plain(self, x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Pooled features [n, outputs], and the map that the auxiliary head sees."""
         older, newer = self.stem(x)
-        auxiliary_logits = None
+        auxiliary_map = None
         for index, cell in enumerate(self.cells):
             older, newer = newer, cell(older, newer, None if keep is None else keep[index])
-            if self.training and self.auxiliary is not None and index == self.auxiliary_cell:
-                auxiliary_logits = self.auxiliary(newer)
-        logits = self.classifier(newer.mean(dim=(2, 3)))
-        return logits if auxiliary_logits is None else (logits, auxiliary_logits)
+            if index == self.auxiliary_cell:
+                auxiliary_map = newer
+        return newer.mean(dim=(2, 3)), auxiliary_map
+
+    def _run_planned(self, x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The same by the C++ engine."""
+        from nastransfer.space.engines.planned import as_map, pooled, run_cells
+
+        exports = run_cells(self, x, keep=keep)
+        return pooled(exports[-1]), as_map(exports[0]) if self.auxiliary is not None else None
 
     def _keep(self, x: Tensor) -> Tensor:
         """Masks [cells, 8, n, 1, 1, 1] with mean 1, drawn on the CPU so that the device does not change them."""

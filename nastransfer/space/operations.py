@@ -11,14 +11,6 @@ from torch import Tensor, nn
 
 from nastransfer.space.genotype import OPERATIONS
 
-ENGINES = ("auto", "plain")
-
-
-def check_engine(engine: str) -> None:
-    """ValueError for an engine that this version does not have."""
-    if engine not in ENGINES:
-        raise ValueError(f"unknown engine {engine!r}; this version has {', '.join(ENGINES)}")
-
 
 def conv(
     inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1

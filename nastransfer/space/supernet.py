@@ -6,9 +6,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from nastransfer.space.engines.choice import check_engine, pick_engine
 from nastransfer.space.genotype import CONCAT, EDGES, INPUTS, MIXTURE, OPERATIONS, Genotype, edge_index
 from nastransfer.space.network import Cell, Network, build_preprocessing, build_stem
-from nastransfer.space.operations import build_operation, check_engine, edge_stride
+from nastransfer.space.operations import build_operation, edge_stride
 from nastransfer.space.skeleton import CellShape, check_classes, check_image_size, stack
 
 
@@ -97,6 +98,7 @@ class Supernet(nn.Module):
             "stem": stem,
             "affine": affine,
         }
+        self.engine = engine
         self.stem_kind = stem
         self.stem = build_stem(stem, channels)
         self.cells = nn.ModuleList(MixedCell(shape, affine) for shape in shapes)
@@ -120,12 +122,19 @@ class Supernet(nn.Module):
             raise ValueError(
                 "a supernet runs on both normal_weights and reduce_weights, or on a genotype alone"
             )
+        checked = [] if genotype else [_checked(weights) for weights in (normal_weights, reduce_weights)]
+        if pick_engine(self.engine, self, x) == "cpp":
+            from nastransfer.space.engines.planned import pooled, run_cells
+
+            mix = torch.cat([weights.reshape(-1) for weights in checked]) if checked else None
+            return self.classifier(pooled(run_cells(self, x, mix=mix, genotype=genotype)[-1]))
         older, newer = self.stem(x)
         for cell in self._cells():
-            if genotype is not None:
-                out = cell.sample(older, newer, genotype)
-            else:
-                out = cell(older, newer, _checked(reduce_weights if cell.reduction else normal_weights))
+            out = (
+                cell.sample(older, newer, genotype)
+                if genotype
+                else cell(older, newer, checked[cell.reduction])
+            )
             older, newer = newer, out
         return self.classifier(newer.mean(dim=(2, 3)))
 

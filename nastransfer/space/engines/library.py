@@ -1,0 +1,174 @@
+"""The C++ engine as a shared library: built on first use, cached by what it depends on (see cpp/)."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from nastransfer.space.engines.tables import ROWS, Call
+
+SOURCES = Path(__file__).parent / "cpp"
+FLAGS = (
+    *("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"),
+    *("-fschedule-insns", "-fsched-pressure"),
+    *("-Wno-unknown-pragmas", "-Wno-psabi", "-shared", "-fPIC"),
+)
+"""No flag that lets the compiler assume that numbers are finite: NaN and infinity must pass."""
+
+REALS = {torch.float32: "float", torch.float64: "double"}
+
+
+class EngineUnavailable(RuntimeError):
+    """The C++ engine cannot be built or loaded here; the message says why."""
+
+
+@functools.cache
+def library(dtype: torch.dtype) -> ctypes.CDLL:
+    """The engine for float32 or float64, built where the cache has none; `EngineUnavailable` where that fails."""
+    if dtype not in REALS:
+        raise EngineUnavailable(f"the C++ engine computes in {', '.join(map(str, REALS))}, not {dtype}")
+    runtime = openmp_runtime()
+    commands = compilers()
+    problems = []
+    for compiler in commands:
+        flags = (*FLAGS, "-march=native", f"-DREAL={REALS[dtype]}")
+        target = cache_folder() / f"engine-{fingerprint(compiler, flags, runtime)}.so"
+        loaded = _load(target, dtype)
+        if loaded is not None:
+            return loaded
+        try:
+            _build(compiler, flags, runtime, target)
+        except (OSError, subprocess.CalledProcessError) as error:
+            output = getattr(error, "stderr", None)
+            problems.append(f"{' '.join(compiler)}: {(output or str(error)).strip()[-500:]}")
+            continue
+        loaded = _load(target, dtype)
+        if loaded is not None:
+            return loaded
+        problems.append(f"{' '.join(compiler)}: built {target}, which does not load")
+    raise EngineUnavailable(
+        "no C++ compiler built the engine (g++, clang++ or the package ziglang): "
+        + ("; ".join(problems) or "none was found")
+    )
+
+
+@functools.cache
+def available(dtype: torch.dtype) -> bool:
+    """Whether the engine can be had here; a warning says once why not."""
+    try:
+        library(dtype)
+    except EngineUnavailable as error:
+        warnings.warn(f"the slower torch engine is used: {error}", RuntimeWarning, stacklevel=2)
+        return False
+    return True
+
+
+def compilers() -> list[tuple[str, ...]]:
+    """Commands that may build the engine, best first: CXX, g++, clang++, then the clang of the package ziglang."""
+    found: list[tuple[str, ...]] = [
+        (path,)
+        for name in (os.environ.get("CXX", ""), "g++", "clang++")
+        if name and (path := shutil.which(name))
+    ]
+    if importlib.util.find_spec("ziglang") is None:
+        return found
+    return [*found, (sys.executable, "-m", "ziglang", "c++")]
+
+
+def cache_folder() -> Path:
+    """Where built libraries are kept: NASTRANSFER_CACHE, else nastransfer in the user's cache folder."""
+    chosen = os.environ.get("NASTRANSFER_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME") or (
+        Path.home() / "Library" / "Caches" if sys.platform == "darwin" else Path.home() / ".cache"
+    )
+    return Path(base) / "nastransfer"
+
+
+def fingerprint(compiler: tuple[str, ...], flags: tuple[str, ...], runtime: Path) -> str:
+    """Hash of all that a built library depends on: sources, flags, compiler, CPU, torch."""
+    parts = [*compiler, *flags, str(runtime), torch.__version__, platform.machine(), _cpu()]
+    parts += [source.read_text(encoding="utf-8") for source in sorted(SOURCES.iterdir())]
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
+
+
+def _cpu() -> str:
+    """What `-march=native` depends on: the CPU's model and features."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    wanted = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.split("\t")[0].strip() in wanted}))
+
+
+def openmp_runtime() -> Path:
+    """The OpenMP library that torch brings, so that both share one pool of threads."""
+    package = Path(torch.__file__).parent
+    for folder in (package / "lib", package.parent / "torch.libs"):
+        for pattern in ("libgomp*.so*", "libomp*.so*", "libiomp5*", "libomp.dylib"):
+            for path in sorted(folder.glob(pattern)):
+                return path
+    raise EngineUnavailable(f"torch at {package} brings no OpenMP library to share threads with")
+
+
+def _build(compiler: tuple[str, ...], flags: tuple[str, ...], runtime: Path, target: Path) -> None:
+    """Compile beside the target and rename: whoever looks finds a whole file or none.
+
+    One process at a time builds; the others wait for its file.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _only_one(target.with_suffix(".lock")), tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        if target.is_file():
+            return
+        built = Path(folder) / target.name
+        command = [*compiler, *flags, str(SOURCES / "engine.cpp"), str(runtime), "-o", str(built)]
+        sys.stderr.write(f"building the CPU engine once, by {' '.join(compiler)}: about half a minute ...\n")
+        sys.stderr.flush()
+        subprocess.run(command, check=True, capture_output=True, text=True)
+        built.replace(target)
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """A lock between processes, released with the process; systems without fcntl build side by side."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _load(path: Path, dtype: torch.dtype) -> ctypes.CDLL | None:
+    """The library; None where the file is missing or does not load: it is removed then, to be built again."""
+    if not path.is_file():
+        return None
+    try:
+        loaded = ctypes.CDLL(str(path))
+        sizes = loaded.engine_sizes
+    except (OSError, AttributeError):
+        path.unlink(missing_ok=True)
+        return None
+    sizes.restype = ctypes.c_int64
+    expected = [8 * len(row) for row in ROWS] + [ctypes.sizeof(Call), dtype.itemsize]
+    if [sizes(ctypes.c_int64(which)) for which in range(len(expected))] != expected:
+        raise EngineUnavailable(f"{path} does not have the layout of this version")
+    return loaded

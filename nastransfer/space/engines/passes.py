@@ -1,0 +1,230 @@
+"""One forward call of the C++ engine and the backward call that belongs to it: addresses in, gradients out."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nastransfer.space.engines.flags import Flags, Wanted
+from nastransfer.space.engines.graph import NUM_MIXES, Map
+from nastransfer.space.engines.library import library
+from nastransfer.space.engines.plan import Plan
+from nastransfer.space.engines.tables import MAP, PIECE, READING, Call, Flag, column
+
+
+class Pass:
+    """One forward call and, where wanted, the backward call that belongs to it."""
+
+    def __init__(self, plan: Plan, flags: Flags, wanted: Wanted) -> None:
+        """Copies of the tables, to be filled with addresses."""
+        tables = plan.structure.tables
+        self.plan, self.flags, self.wanted = plan, flags, wanted
+        self.maps, self.readings, self.pieces = (
+            tables.maps.copy(),
+            tables.reading_rows.copy(),
+            tables.pieces.copy(),
+        )
+        self.ops, self.inputs = tables.ops.copy(), tables.inputs.copy()
+        self.readings[:, column(READING, "active")] = flags.active
+        self.readings[:, column(READING, "sums")] = flags.sums
+        self.ops[:, -1] = flags.ops
+        self.mix: Tensor | None = None
+        self.keep: Tensor | None = None
+        self.values: Tensor | None = None
+        self.vectors: Tensor | None = None
+
+    def forward(
+        self,
+        given: Sequence[Tensor],
+        parameters: Sequence[Tensor],
+        mix: Tensor | None,
+        keep: Tensor | None,
+        track: bool,
+    ) -> list[Tensor]:
+        """Outputs [4, n, height, width, channels] of the exported cells. `given`: channels-last maps."""
+        plan, shape, tables = self.plan, self.plan.shape, self.plan.structure.tables
+        item, copies = shape.dtype.itemsize, shape.threads if plan.per_thread else shape.images
+        self.mix, self.keep = mix, keep
+        if keep is None:
+            self.readings[:, column(READING, "keep")] = -1
+        self.values = values = plan.take(max(1, plan.value_size * copies))
+        sizes = [tables.weights, *(tables.statistics,) * 2, *(tables.channels,) * 4]
+        self.vectors = plan.take(sum(sizes))
+        value = column(MAP, "value")
+        # All images of a map lie together; of a thread's one image, all maps do.
+        apart = 1 if plan.per_thread else copies
+        for map_, offset in plan.values.items():
+            self.maps[tables.map_index[map_], value] = values.data_ptr() + offset * apart * item
+            self.maps[tables.map_index[map_], column(MAP, "per_thread")] = plan.value_size * plan.per_thread
+        for map_, tensor in zip(plan.structure.graph.given, given, strict=True):
+            self.maps[tables.map_index[map_], value] = tensor.data_ptr()
+        exports = []
+        for nodes in plan.structure.graph.exports:
+            exports.append(_node_maps(shape.images, nodes, shape.dtype))
+            for node, out in zip(nodes, exports[-1], strict=True):
+                self.maps[tables.map_index[node], value] = out.data_ptr()
+        self._address(parameters, track)
+        self.call = self._call()
+        _point(self.call, self.vectors, ("theta", "mean", "rstd", "gamma", "beta", "scale", "shift"), sizes)
+        _run(library(shape.dtype).engine_forward, self.call)
+        return exports
+
+    def _address(self, parameters: Sequence[Tensor], track: bool) -> None:
+        """Where the weights are, and the running statistics where they are read or kept."""
+        structure = self.plan.structure
+        addresses = np.array([parameter.data_ptr() for parameter in parameters], np.int64)
+        convs, affine = len(structure.convs), len(structure.affine)
+        self.pieces[:, column(PIECE, "address")] = addresses[:convs]
+        gamma = column(READING, "gamma")
+        self.readings[structure.affine_rows, gamma] = addresses[convs : convs + affine]
+        self.readings[structure.affine_rows, gamma + 1] = addresses[convs + affine :]
+        if track or not self.plan.shape.training:
+            names = ("running_mean", "running_var", "num_batches_tracked")
+            places = [[held[name].data_ptr() for name in names] for held in structure.statistics]
+            first = column(READING, "running_mean")
+            self.readings[structure.norm_rows, first : first + 3] = places
+
+    def _call(self) -> Call:
+        tables, shape, structure = self.plan.structure.tables, self.plan.shape, self.plan.structure
+        call = Call(
+            images=shape.images,
+            threads=shape.threads,
+            pad=tables.pad,
+            training=int(shape.training),
+            maps=len(self.maps),
+            readings=len(self.readings),
+            pieces=len(self.pieces),
+            weights=tables.weights,
+            statistics=tables.statistics,
+            channels=tables.channels,
+            mixes=NUM_MIXES,
+            forward_phases=len(tables.forward_start) - 1,
+            backward_phases=len(tables.backward_start) - 1,
+            momentum=structure.momentum,
+            epsilon=structure.epsilon,
+        )
+        pointers = {
+            "map": self.maps,
+            "reading": self.readings,
+            "op": self.ops,
+            "input": self.inputs,
+            "piece": self.pieces,
+            **{
+                name: getattr(tables, name)
+                for side in ("forward", "backward", "sums")
+                for name in (f"{side}_start", f"{side}_order")
+            },
+        }
+        for name, table in pointers.items():
+            setattr(call, name, table.ctypes.data)
+        for name in ("mix", "keep"):
+            tensor = getattr(self, name)
+            setattr(call, name, None if tensor is None else tensor.data_ptr())
+        return call
+
+    def backward(self, outputs: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> Gradients:
+        """Gradients of the given maps, the mixture weights and the parameters, None where there is none."""
+        if self.values is None or self.vectors is None:
+            raise RuntimeError(
+                "this output was propagated backward before: its maps are overwritten then; compute it again"
+            )
+        plan, shape, tables = self.plan, self.plan.shape, self.plan.structure.tables
+        structure, call = plan.structure, self.call
+        item, gradient = shape.dtype.itemsize, column(MAP, "gradient")
+        memory = plan.take(max(1, plan.gradient_size * shape.images))
+        for map_, offset in plan.gradients.items():
+            self.maps[tables.map_index[map_], gradient] = memory.data_ptr() + offset * shape.images * item
+        for first, second in plan.aliases.items():
+            index = tables.map_index[second]
+            self.maps[tables.map_index[first], gradient] = self.maps[index, column(MAP, "value")]
+        held = []
+        for nodes, output in zip(structure.graph.exports, outputs, strict=True):
+            held.append(_node_maps(shape.images, nodes, shape.dtype))
+            held[-1].zero_() if output is None else held[-1].copy_(output)
+            for node, out in zip(nodes, held[-1], strict=True):
+                index = tables.map_index[node]
+                self.maps[index, gradient], self.maps[index, column(MAP, "begun")] = out.data_ptr(), 1
+        result = Gradients(self, parameters)
+        sizes = [tables.weights, 3 * tables.channels]
+        small = plan.take(sum(sizes))
+        _point(call, small, ("flipped", "behind"), sizes)
+        call.mix_gradient = result.mix.data_ptr() if result.mix is not None else None
+        _run(library(shape.dtype).engine_backward, call)
+        result.copy_given(memory, plan)
+        for kept in (memory, small, self.values, self.vectors):
+            plan.give(kept)
+        self.values = self.vectors = None
+        return result
+
+    def release(self) -> None:
+        """Give the memory back where no backward call will come."""
+        for kept in (self.values, self.vectors):
+            if kept is not None:
+                self.plan.give(kept)
+        self.values = self.vectors = None
+
+    def __del__(self) -> None:
+        """An output that was dropped without a backward call keeps no memory from the next one."""
+        self.release()
+
+
+class Gradients:
+    """Room for the gradients of one backward call, in the shapes of what they belong to."""
+
+    def __init__(self, call: Pass, parameters: Sequence[Tensor]) -> None:
+        """Only weights that take part get room."""
+        structure, dtype = call.plan.structure, call.plan.shape.dtype
+        self.given: list[Tensor | None] = [None] * len(structure.graph.given)
+        self.mix = torch.zeros(NUM_MIXES, dtype=torch.float64) if call.wanted.mix else None
+        self.parameters: list[Tensor | None] = [None] * len(parameters)
+        if not call.wanted.weights:
+            return
+        learning = (call.flags.ops[call.pieces[:, column(PIECE, "op")]] & Flag.WEIGHT_GRADIENT) != 0
+        summed = call.flags.sums[structure.affine_rows] != 0
+        part = np.flatnonzero(np.concatenate([learning, summed, summed])).tolist()
+        sizes = [parameters[index].numel() for index in part]
+        room = torch.empty(sum(sizes), dtype=dtype)
+        starts = room.data_ptr() + dtype.itemsize * np.cumsum([0, *sizes[:-1]])
+        addresses = np.zeros(len(parameters), np.int64)
+        addresses[part] = starts
+        for index, flat in zip(part, room.split(sizes), strict=True):
+            self.parameters[index] = flat.view(parameters[index].shape)
+        convs, affine = len(structure.convs), len(structure.affine)
+        call.pieces[:, column(PIECE, "gradient")] = addresses[:convs]
+        first = column(READING, "gamma_gradient")
+        call.readings[structure.affine_rows, first] = addresses[convs : convs + affine]
+        call.readings[structure.affine_rows, first + 1] = addresses[convs + affine :]
+
+    def copy_given(self, memory: Tensor, plan: Plan) -> None:
+        """The gradients of the given maps as tensors [n, channels, height, width] of their own."""
+        images = plan.shape.images
+        for index, map_ in enumerate(plan.structure.graph.given):
+            if map_ in plan.gradients:
+                start = plan.gradients[map_] * images
+                flat = memory[start : start + map_.size * images].clone()
+                self.given[index] = flat.view(images, map_.height, map_.width, map_.channels).permute(
+                    0, 3, 1, 2
+                )
+
+
+def _node_maps(images: int, nodes: Sequence[Map], dtype: torch.dtype) -> Tensor:
+    node = nodes[0]
+    return torch.empty(len(nodes), images, node.height, node.width, node.channels, dtype=dtype)
+
+
+def _point(call: Call, memory: Tensor, names: Sequence[str], sizes: Sequence[int]) -> None:
+    """Set pointers of a call to consecutive parts of a memory."""
+    at = memory.data_ptr()
+    for name, size in zip(names, sizes, strict=True):
+        setattr(call, name, at)
+        at += size * memory.element_size()
+
+
+def _run(function: Any, call: Call) -> None:
+    if function(ctypes.byref(call)):
+        raise MemoryError("the C++ engine found no memory for its scratch")
