@@ -24,10 +24,12 @@ from nastransfer.space.engines.tables import ROWS, Call
 SOURCES = Path(__file__).parent / "cpp"
 FLAGS = (
     *("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"),
-    *("-fschedule-insns", "-fsched-pressure"),
     *("-Wno-unknown-pragmas", "-Wno-psabi", "-shared", "-fPIC"),
 )
 """No flag that lets the compiler assume that numbers are finite: NaN and infinity must pass."""
+
+GNU_FLAGS = ("-fschedule-insns", "-fsched-pressure")
+"""Only g++ knows them; a search step is 8% faster with them."""
 
 REALS = {torch.float32: "float", torch.float64: "double"}
 
@@ -45,7 +47,8 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
     commands = compilers()
     problems = []
     for compiler in commands:
-        flags = (*FLAGS, "-march=native", f"-DREAL={REALS[dtype]}")
+        gnu = GNU_FLAGS if Path(compiler[-1]).name.startswith("g++") else ()
+        flags = (*FLAGS, *gnu, "-march=native", f"-DREAL={REALS[dtype]}")
         target = cache_folder() / f"engine-{fingerprint(compiler, flags, runtime)}.so"
         loaded = _load(target, dtype)
         if loaded is not None:
