@@ -33,9 +33,11 @@ from nastransfer.train.loop import (
     Diverged,
     Tally,
     count_right,
+    frozen,
     join_single,
     num_steps,
     set_lr,
+    sgd,
     weight_step,
 )
 
@@ -95,9 +97,7 @@ class Bilevel:
             network = Supernet(data.classes, settings.channels, settings.cells, data.dataset.stem)
         self.network = place(network, self.device).train()
         self.alphas = [self._first_alpha(streams.torch("alphas")) for _ in ("normal", "reduce")]
-        self.weight_optimizer = torch.optim.SGD(
-            self.network.parameters(), settings.lr, settings.momentum, weight_decay=settings.weight_decay
-        )
+        self.weight_optimizer = sgd(self.network, settings.lr, settings.momentum, settings.weight_decay)
         self.arch_optimizer = torch.optim.Adam(
             self.alphas,
             arch_lr,
@@ -122,7 +122,8 @@ class Bilevel:
     def architecture_step(self, images: Tensor, labels: Tensor) -> None:
         """Move the alphas by a batch of the validation half."""
         with timed(self._seconds, "seconds_architecture", self.device):
-            logits = self.network(images, *self.mixtures())
+            with frozen(self.network):
+                logits = self.network(images, *self.mixtures())
             loss = cross_entropy(logits, labels)
             architecture_step(self.arch_optimizer, self.alphas, loss)
             self._val.add(loss.detach(), count_right(logits, labels), len(labels))

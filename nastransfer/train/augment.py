@@ -22,7 +22,7 @@ from nastransfer.space.genotype import Genotype
 from nastransfer.space.network import Network
 from nastransfer.train.cutout import cutout
 from nastransfer.train.device import exact_fp32, machine_cost, pick_device, place, seeded, timed
-from nastransfer.train.loop import Batch, Scores, TrainScores, evaluate, num_steps, train_epoch
+from nastransfer.train.loop import Batch, Scores, TrainScores, evaluate, num_steps, sgd, train_epoch
 from nastransfer.train.protocol import Protocol
 from nastransfer.train.protocol import protocol as named_protocol
 from nastransfer.train.schedule import cosine_lr
@@ -188,12 +188,7 @@ class _Training:
         self.network = place(network, device)
         self.params = cost.parameters(genotype, **shape)
         self.macs = cost.macs(genotype, resolution=side, **shape)
-        self.optimizer = torch.optim.SGD(
-            self.network.parameters(),
-            lr=protocol.lr,
-            momentum=protocol.momentum,
-            weight_decay=protocol.weight_decay,
-        )
+        self.optimizer = sgd(self.network, protocol.lr, protocol.momentum, protocol.weight_decay)
 
     def lr(self, step: int) -> float:
         """Learning rate of a weight step, counted over the whole training."""

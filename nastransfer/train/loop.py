@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +50,29 @@ class TrainScores:
     top1: float
     images: int
     steps: int
+
+
+def sgd(network: nn.Module, lr: float, momentum: float, weight_decay: float) -> torch.optim.SGD:
+    """SGD with momentum (no Nesterov) and coupled weight decay on all weights, as all protocols here have it.
+
+    The fused form does the same arithmetic in one call: a supernet has thousands of small tensors.
+    """
+    return torch.optim.SGD(
+        network.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay, fused=True
+    )
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Inside, a forward pass of `network` prepares no gradient of its weights: those of the inputs cost less then."""
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
 
 
 def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:

@@ -68,7 +68,9 @@ class Pass:
             exports.append(_node_maps(shape.images, nodes, shape.dtype))
             for node, out in zip(nodes, exports[-1], strict=True):
                 self.maps[tables.map_index[node], value] = out.data_ptr()
-        self._address(parameters, track)
+        # The engine packs weights in the order of contiguous tensors; channels-last ones are copied for the call.
+        packed = [weight if weight.is_contiguous() else weight.contiguous() for weight in parameters]
+        self._address(packed, track)
         self.call = self._call()
         _point(self.call, self.vectors, ("theta", "mean", "rstd", "gamma", "beta", "scale", "shift"), sizes)
         _run(library(shape.dtype).engine_forward, self.call)
