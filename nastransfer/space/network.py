@@ -1,6 +1,6 @@
 """A genotype as a trainable network: the plain reference that every faster engine must equal (methods sheet 1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from nastransfer.space.operations import (
 from nastransfer.space.skeleton import (
     CellShape,
     check_classes,
-    check_image_size,
+    check_images,
     reductions,
     stack,
     stem_channels,
@@ -146,7 +146,7 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        genotype: Genotype,
+        genotype: Genotype | str | Mapping[str, Any],
         classes: int = 10,
         channels: int = 36,
         cells: int = 20,
@@ -157,9 +157,13 @@ class Network(nn.Module):
         engine: str = "auto",
         affine: bool = True,
     ) -> None:
-        """Build it with torch's default initialisation; ValueError for counts that make no network."""
+        """Build it with torch's default initialisation; `genotype` may be all that `Genotype.parse` reads.
+
+        ValueError for a text that is no genotype, and for counts that make no network.
+        """
         super().__init__()
         check_engine(engine)
+        self.genotype = genotype = Genotype.parse(genotype)
         check_classes(classes)
         shapes = stack(channels, cells, stem)
         self.engine = engine
@@ -169,7 +173,6 @@ class Network(nn.Module):
             "cells": cells,
             "stem": stem,
         }
-        self.genotype = genotype
         self.stem_kind = stem
         self.stem = build_stem(stem, channels)
         self.cells = nn.ModuleList(Cell(genotype, shape, affine, pool_norm) for shape in shapes)
@@ -193,7 +196,7 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Logits of images [n, 3, h, w]; in training with `auxiliary` also the auxiliary head's logits."""
-        check_image_size(x.shape[-2], x.shape[-1], self.stem_kind)
+        check_images(x.shape, self.stem_kind)
         keep = self._keep(x) if self.training and self.drop_path > 0.0 else None
         run = self._run_planned if pick_engine(self.engine, self, x) == "cpp" else self._run_plain
         features, auxiliary_map = run(x, keep)

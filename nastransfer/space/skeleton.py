@@ -1,11 +1,13 @@
 """How cells are stacked into a network: widths, reductions, map sizes (methods sheet 1.5 and 1.6; no torch)."""
 
 import operator
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from nastransfer.space.genotype import NODES
 
 STEMS = ("cifar", "imagenet")
+IMAGE_CHANNELS = 3
 STEM_MULTIPLIER = 3
 """The 32-pixel stem gives three times the width of the first cells."""
 
@@ -81,6 +83,16 @@ def whole(value: Any, owner: str, thing: str) -> int:
     if count < 1:
         raise ValueError(f"{owner} at least 1 {thing}, got {count}")
     return count
+
+
+def check_images(shape: Sequence[int], stem: str) -> None:
+    """ValueError for anything but a batch [n, 3, height, width] of images that fit the stem."""
+    if len(shape) != 4 or shape[1] != IMAGE_CHANNELS:
+        raise ValueError(
+            f"images come as [n, {IMAGE_CHANNELS}, height, width], with {IMAGE_CHANNELS} channels, "
+            f"got the shape {tuple(shape)}"
+        )
+    check_image_size(shape[2], shape[3], stem)
 
 
 def check_image_size(height: int, width: int, stem: str) -> None:

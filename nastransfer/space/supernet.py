@@ -10,7 +10,7 @@ from nastransfer.space.engines.choice import check_engine, pick_engine
 from nastransfer.space.genotype import CONCAT, EDGES, INPUTS, MIXTURE, OPERATIONS, Genotype, edge_index
 from nastransfer.space.network import Cell, Network, build_preprocessing, build_stem
 from nastransfer.space.operations import build_operation, edge_stride
-from nastransfer.space.skeleton import CellShape, check_classes, check_image_size, stack
+from nastransfer.space.skeleton import CellShape, check_classes, check_images, stack
 
 
 class MixedEdge(nn.Module):
@@ -116,7 +116,7 @@ class Supernet(nn.Module):
         Either mixed, by `normal_weights` and `reduce_weights` [14, 8] (rows as in `EDGES`, columns as in `MIXTURE`),
         or along the path of `genotype`.
         """
-        check_image_size(x.shape[-2], x.shape[-1], self.stem_kind)
+        check_images(x.shape, self.stem_kind)
         mixed = normal_weights is not None and reduce_weights is not None
         if mixed == (genotype is not None) or (normal_weights is None) != (reduce_weights is None):
             raise ValueError(
@@ -161,6 +161,11 @@ class Supernet(nn.Module):
             (self.stem, network.stem),
             (self.classifier, network.classifier),
         ]
+        if len(network.cells) != len(self.cells):
+            raise ValueError(
+                f"the network does not come from this supernet: it has {len(network.cells)} cells, "
+                f"the supernet has {len(self.cells)}"
+            )
         for mixed, cut_cell in zip(self._cells(), network.cells, strict=True):
             cell = cast(Cell, cut_cell)
             pairs += [(mixed.preprocess0, cell.preprocess0), (mixed.preprocess1, cell.preprocess1)]

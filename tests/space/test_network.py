@@ -173,3 +173,21 @@ def test_bad_networks_and_images_are_refused() -> None:
         build_operation("conv_7x7", 4, 1)
     with pytest.raises(ValueError, match="must be even, got 3"):
         FactorizedReduce(4, 3)
+
+
+def test_a_genotype_may_be_given_as_text_or_dict() -> None:
+    for source in (repr(V2), V2.to_json(), V2.to_dict()):
+        assert built(source).genotype == V2  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="genotype"):
+        Network("DARTS of last year")
+    with pytest.raises(ValueError, match="read from text, a dict or a Genotype, got int"):
+        Network(7)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 16, 16), (2, 4, 16, 16), (3, 16, 16), (2, 16, 16, 3), (16,)])
+def test_images_have_three_channels_and_come_in_batches(shape: tuple[int, ...]) -> None:
+    with pytest.raises(
+        ValueError, match=r"\[n, 3, height, width\], with 3 channels, got the shape \("
+    ) as caught:
+        built()(torch.zeros(shape))
+    assert str(shape) in str(caught.value)

@@ -140,6 +140,10 @@ def test_cut_out_weights_are_copies_and_can_be_put_back() -> None:
     assert not off_path
     with pytest.raises(ValueError, match="does not come from this supernet"):
         built(channels=4, affine=True).put_back(network)
+    with pytest.raises(
+        ValueError, match="does not come from this supernet: it has 3 cells, the supernet has 5"
+    ):
+        built(cells=5, affine=True).put_back(network)
 
 
 def on_path(name: str, genotype: Genotype) -> bool:
@@ -247,6 +251,8 @@ def test_bad_calls_are_refused() -> None:
         supernet(x, weights[:, :7], weights)
     with pytest.raises(ValueError, match="images of 4x4 pixels"):
         supernet(images(pixels=4), weights, weights)
+    with pytest.raises(ValueError, match="with 3 channels, got the shape"):
+        supernet(x[:, :1], weights, weights)
     for arguments, message in (
         ({"cells": 0}, "at least 1 cell"),
         ({"classes": 0}, "at least 1 class"),
