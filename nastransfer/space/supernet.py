@@ -123,7 +123,7 @@ class Supernet(nn.Module):
                 "a supernet runs on both normal_weights and reduce_weights, or on a genotype alone"
             )
         checked = [] if genotype else [_checked(weights) for weights in (normal_weights, reduce_weights)]
-        if pick_engine(self.engine, self, x) == "cpp":
+        if pick_engine(self.engine, self, x, *checked) == "cpp":
             from nastransfer.space.engines.planned import pooled, run_cells
 
             mix = torch.cat([weights.reshape(-1) for weights in checked]) if checked else None

@@ -92,7 +92,7 @@ class Pass:
             self.readings[structure.norm_rows, first : first + 3] = places
 
     def _call(self) -> Call:
-        tables, shape, structure = self.plan.structure.tables, self.plan.shape, self.plan.structure
+        tables, shape = self.plan.structure.tables, self.plan.shape
         call = Call(
             images=shape.images,
             threads=shape.threads,
@@ -107,8 +107,8 @@ class Pass:
             mixes=NUM_MIXES,
             forward_phases=len(tables.forward_start) - 1,
             backward_phases=len(tables.backward_start) - 1,
-            momentum=structure.momentum,
-            epsilon=structure.epsilon,
+            momentum=shape.momentum,
+            epsilon=shape.epsilon,
         )
         pointers = {
             "map": self.maps,

@@ -34,19 +34,27 @@ class Shape:
     training: bool
     learns: bool
     threads: int
+    momentum: float
+    epsilon: float
 
 
 class Recent(OrderedDict):
-    """A mapping that forgets what was used longest ago."""
+    """A mapping that forgets what was used longest ago; several threads may use it."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        super().__init__()
+        self._lock = threading.RLock()
 
     def remember(self, key: Any, make: Any) -> Any:
         """The value under `key`, made where it is not there."""
-        if key not in self:
-            self[key] = make()
-            while len(self) > MOST_PLANS:
-                self.popitem(last=False)
-        self.move_to_end(key)
-        return self[key]
+        with self._lock:
+            if key not in self:
+                self[key] = make()
+                while len(self) > MOST_PLANS:
+                    self.popitem(last=False)
+            self.move_to_end(key)
+            return self[key]
 
 
 class Structure:
@@ -69,9 +77,6 @@ class Structure:
             [i for i, n in zip(norms, modules, strict=True) if n is not None and n.affine], np.int64
         )
         self.statistics = [cast(dict[str, Tensor], norm._buffers) for norm in modules if norm is not None]
-        first = modules[0]
-        assert first is not None
-        self.momentum, self.epsilon = first.momentum, first.eps
 
     def parameters(self) -> list[Tensor]:
         """Convolutions' weights, then the norms' scales, then their shifts."""

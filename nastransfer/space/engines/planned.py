@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from nastransfer.space.engines.choice import norm_modes
+from nastransfer.space.engines.choice import NormMode, Parts, norm_mode
 from nastransfer.space.engines.flags import Wanted
 from nastransfer.space.engines.graph import NUM_MIXES
 from nastransfer.space.engines.passes import Pass
@@ -55,13 +55,13 @@ class Runner:
         """Nothing is planned before the first batch."""
         self._structures: Recent = Recent()
         self._plans: Recent = Recent()
-        self._norms: list[nn.BatchNorm2d] | None = None
+        self._parts: Parts | None = None
 
-    def norms(self, module: nn.Module) -> list[nn.BatchNorm2d]:
-        """The module's batch norms; a walk over thousands of modules is not repeated in every call."""
-        if self._norms is None:
-            self._norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
-        return self._norms
+    def parts(self, module: Network | Supernet) -> Parts:
+        """What of the module is looked at in every call."""
+        if self._parts is None:
+            self._parts = Parts(module)
+        return self._parts
 
     def __call__(
         self,
@@ -69,8 +69,7 @@ class Runner:
         given: Sequence[Tensor],
         size: tuple[int, int],
         *,
-        training: bool,
-        track: bool,
+        mode: NormMode,
         mix: Tensor | None = None,
         keep: Tensor | None = None,
         genotype: Genotype | None = None,
@@ -85,17 +84,21 @@ class Runner:
             mix=grad and mix is not None and mix.requires_grad,
             given=grad and any(one.requires_grad for one in given),
         )
-        shape = Shape(len(given[0]), *size, given[0].dtype, training, any(wanted), torch.get_num_threads())
+        assert mode.momentum is not None  # see choice.why_not_cpp
+        shape = Shape(
+            *(len(given[0]), *size, given[0].dtype, mode.training, any(wanted), torch.get_num_threads()),
+            *(mode.momentum, mode.epsilon),
+        )
         plan = self._plans.remember((size, shape), lambda: Plan(structure, shape))
         flags = structure.recent_flags.remember((wanted, genotype), lambda: structure.flags(wanted, genotype))
         if genotype is not None:
             mix = torch.ones(NUM_MIXES, dtype=shape.dtype)
         call = Pass(plan, flags, wanted)
         if not any(wanted):
-            exports = call.forward(given, parameters, mix, keep, track)
+            exports = call.forward(given, parameters, mix, keep, mode.track)
             call.release()
             return exports
-        return list(_Cells.apply(call, keep, track, mix, len(given), *given, *parameters))
+        return list(_Cells.apply(call, keep, mode.track, mix, len(given), *given, *parameters))
 
 
 def run_cells(
@@ -112,14 +115,13 @@ def run_cells(
     the mixture weights of normal and reduction cells, one after the other; `keep` [cells, 8, n, 1, 1, 1] the drop-path
     masks.
     """
-    training, track = norm_modes(runner(module).norms(module)) or (False, False)
+    mode = norm_mode(runner(module).parts(module).norms)
+    assert mode is not None  # see choice.why_not_cpp
     given: Sequence[Tensor] = [x] if module.stem_kind == "cifar" else module.stem(_channels_last(x))
     size = (x.shape[-2], x.shape[-1])
     mix = None if mix is None else mix.to(x.dtype).contiguous()
     keep = None if keep is None else keep.reshape(-1, len(x)).contiguous()
-    return runner(module)(
-        module, given, size, training=training, track=track, mix=mix, keep=keep, genotype=genotype
-    )
+    return runner(module)(module, given, size, mode=mode, mix=mix, keep=keep, genotype=genotype)
 
 
 def pooled(nodes: Tensor) -> Tensor:
@@ -141,6 +143,5 @@ _RUNNERS: WeakKeyDictionary[nn.Module, Runner] = WeakKeyDictionary()
 
 def runner(module: nn.Module) -> Runner:
     """The runner that belongs to a module; copies of the module get their own."""
-    if module not in _RUNNERS:
-        _RUNNERS[module] = Runner()
-    return _RUNNERS[module]
+    found = _RUNNERS.get(module)
+    return _RUNNERS.setdefault(module, Runner()) if found is None else found

@@ -81,15 +81,18 @@ inline void Phases::prepare(i64 sums) {
     largest = std::max(largest, (m.height + 2) * (m.width + 2) * std::max<i64>(m.channels, 4));
     gathered = std::max(gathered, (m.width + 64) * std::max(4 * m.channels, STEM_INPUTS));
   }
-  parallel([&] {
-    Scratch &s = scratch_[omp_get_thread_num()];
-    s.z.reserve(gathered);
-    s.behind.reserve(largest);
-    s.plain.reserve(largest);
-    s.pivot.reserve(call_.statistics);
-    s.s1.assign(sums, 0.0);
-    s.s2.assign(sums, 0.0);
-    s.counted.assign(call_.statistics, 0);
+  // All are prepared, also where OpenMP gives fewer threads than asked for (OMP_THREAD_LIMIT, OMP_DYNAMIC).
+  ranges(call_.threads, [&](i64 low, i64 high) {
+    for (i64 i = low; i < high; i++) {
+      Scratch &s = scratch_[i];
+      s.z.reserve(gathered);
+      s.behind.reserve(largest);
+      s.plain.reserve(largest);
+      s.pivot.reserve(call_.statistics);
+      s.s1.assign(sums, 0.0);
+      s.s2.assign(sums, 0.0);
+      s.counted.assign(call_.statistics, 0);
+    }
   });
 }
 
