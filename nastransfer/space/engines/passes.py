@@ -48,7 +48,7 @@ class Pass:
     ) -> list[Tensor]:
         """Outputs [4, n, height, width, channels] of the exported cells. `given`: channels-last maps."""
         plan, shape, tables = self.plan, self.plan.shape, self.plan.structure.tables
-        item, copies = shape.dtype.itemsize, shape.threads if plan.per_thread else shape.images
+        item, copies = shape.dtype.itemsize, shape.threads if plan.by_thread else shape.images
         self.mix, self.keep = mix, keep
         if keep is None:
             self.readings[:, column(READING, "keep")] = -1
@@ -56,11 +56,11 @@ class Pass:
         sizes = [tables.weights, *(tables.statistics,) * 2, *(tables.channels,) * 4]
         self.vectors = plan.take(sum(sizes))
         value = column(MAP, "value")
-        # All images of a map lie together; of a thread's one image, all maps do.
-        apart = 1 if plan.per_thread else copies
         for map_, offset in plan.values.items():
-            self.maps[tables.map_index[map_], value] = values.data_ptr() + offset * apart * item
-            self.maps[tables.map_index[map_], column(MAP, "per_thread")] = plan.value_size * plan.per_thread
+            row = self.maps[tables.map_index[map_]]
+            row[value] = values.data_ptr() + offset * item
+            row[column(MAP, "value_step")] = plan.value_size
+            row[column(MAP, "by_thread")] = plan.by_thread
         for map_, tensor in zip(plan.structure.graph.given, given, strict=True):
             self.maps[tables.map_index[map_], value] = tensor.data_ptr()
         exports = []
@@ -140,10 +140,13 @@ class Pass:
         item, gradient = shape.dtype.itemsize, column(MAP, "gradient")
         memory = plan.take(max(1, plan.gradient_size * shape.images))
         for map_, offset in plan.gradients.items():
-            self.maps[tables.map_index[map_], gradient] = memory.data_ptr() + offset * shape.images * item
+            row = self.maps[tables.map_index[map_]]
+            row[gradient] = memory.data_ptr() + offset * item
+            row[column(MAP, "gradient_step")] = plan.gradient_size
         for first, second in plan.aliases.items():
-            index = tables.map_index[second]
-            self.maps[tables.map_index[first], gradient] = self.maps[index, column(MAP, "value")]
+            row, other = self.maps[tables.map_index[first]], self.maps[tables.map_index[second]]
+            row[gradient] = other[column(MAP, "value")]
+            row[column(MAP, "gradient_step")] = other[column(MAP, "value_step")]
         held = []
         for nodes, output in zip(structure.graph.exports, outputs, strict=True):
             held.append(_node_maps(shape.images, nodes, shape.dtype))
@@ -204,14 +207,13 @@ class Gradients:
 
     def copy_given(self, memory: Tensor, plan: Plan) -> None:
         """The gradients of the given maps as tensors [n, channels, height, width] of their own."""
-        images = plan.shape.images
         for index, map_ in enumerate(plan.structure.graph.given):
             if map_ in plan.gradients:
-                start = plan.gradients[map_] * images
-                flat = memory[start : start + map_.size * images].clone()
-                self.given[index] = flat.view(images, map_.height, map_.width, map_.channels).permute(
-                    0, 3, 1, 2
-                )
+                start = plan.gradients[map_]
+                rows = memory.view(plan.shape.images, plan.gradient_size)[:, start : start + map_.size]
+                shaped = rows.reshape(-1, map_.height, map_.width, map_.channels)
+                # Contiguous rows would give a view of memory that the next call writes.
+                self.given[index] = shaped.clone().permute(0, 3, 1, 2)
 
 
 def _node_maps(images: int, nodes: Sequence[Map], dtype: torch.dtype) -> Tensor:

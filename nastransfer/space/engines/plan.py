@@ -94,7 +94,7 @@ class Plan:
         """Place values and gradients; nothing is allocated before the first call."""
         graph, when = structure.graph, structure.schedule
         self.structure, self.shape = structure, shape
-        self.per_thread = not shape.training
+        self.by_thread = not shape.training
         inner = [map_ for map_ in graph.maps if not map_.given and map_ not in structure.exported]
         if shape.learns:
             spans = [(map_, 0, 0) for map_ in inner]

@@ -14,7 +14,17 @@ from nastransfer.space.engines.schedule import Schedule
 Table = NDArray[np.int64]
 
 MAP = (
-    *("channels", "height", "width", "value", "gradient", "begun", "per_thread"),
+    *(
+        "channels",
+        "height",
+        "width",
+        "value",
+        "gradient",
+        "value_step",
+        "gradient_step",
+        "by_thread",
+        "begun",
+    ),
     *("statistics", "first_reading", "readings"),
 )
 READING = (
@@ -100,7 +110,7 @@ class Tables:
         statistics = readings = 0
         for index, map_ in enumerate(graph.maps):
             rows[index] = [
-                *(map_.channels, map_.height, map_.width, 0, 0, 0, 0),
+                *(map_.channels, map_.height, map_.width, 0, 0, map_.size, map_.size, 0, 0),
                 *(statistics if map_.normed else -1, readings if map_.readings else -1, len(map_.readings)),
             ]
             statistics += map_.channels if map_.normed else 0

@@ -57,9 +57,9 @@ class Image {
 
   static i64 size(const Map &map) { return map.height * map.width * map.channels; }
   real *value(const Map &map) const {
-    return (real *)map.value + (map.per_thread ? thread_ * map.per_thread : image_ * size(map));
+    return (real *)map.value + (map.by_thread ? thread_ : image_) * map.value_step;
   }
-  real *gradient(const Map &map) const { return (real *)map.gradient + image_ * size(map); }
+  real *gradient(const Map &map) const { return (real *)map.gradient + image_ * map.gradient_step; }
   const Map &source(const Op &op) const { return call_.map[call_.input[op.first].index]; }
   real factor(const Reading &r) const { return r.keep < 0 ? real(1) : call_.keep[r.keep * call_.images + image_]; }
 

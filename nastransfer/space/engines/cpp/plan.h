@@ -13,9 +13,10 @@ enum Flag : i64 { FORWARD = 1, WEIGHT_GRADIENT = 2, SOURCE_GRADIENT = 4, MIX_GRA
 
 struct Map {
   i64 channels, height, width;
-  i64 value, gradient;             // [image][height][width][channels]; the gradient is that of the normalised value
+  i64 value, gradient;             // of the first image: [height][width][channels]; the gradient is of the normalised value
+  i64 value_step, gradient_step;   // numbers from one image to the next
+  i64 by_thread;                   // evaluation: one image a thread, overwritten by its next
   i64 begun;                       // backward: the caller has written its gradient
-  i64 per_thread;                  // evaluation: one image a thread, this many numbers apart; 0: all images
   i64 statistics;                  // first channel among means and deviations; -1: there is no norm behind this map
   i64 first_reading, readings;     // readings lie side by side; operations read a normed map through the first
 };
