@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -47,19 +48,18 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
     commands = compilers()
     problems = []
     for compiler in commands:
-        gnu = GNU_FLAGS if Path(compiler[-1]).name.startswith("g++") else ()
+        gnu = GNU_FLAGS if any(Path(part).name.startswith("g++") for part in compiler) else ()
         flags = (*FLAGS, *gnu, "-march=native", f"-DREAL={REALS[dtype]}")
         target = cache_folder() / f"engine-{fingerprint(compiler, flags, runtime)}.so"
-        loaded = _load(target, dtype)
-        if loaded is not None:
-            return loaded
         try:
-            _build(compiler, flags, runtime, target)
-        except (OSError, subprocess.CalledProcessError) as error:
-            output = getattr(error, "stderr", None)
-            problems.append(f"{' '.join(compiler)}: {(output or str(error)).strip()[-500:]}")
+            loaded = _load(target, dtype) or _build(compiler, flags, runtime, target, dtype)
+        except subprocess.CalledProcessError as error:
+            said = error.stderr.strip()[-500:] or f"it ended with status {error.returncode}"
+            problems.append(f"{' '.join(compiler)}: {said}")
             continue
-        loaded = _load(target, dtype)
+        except OSError as error:
+            problems.append(f"{' '.join(compiler)}: {error}")
+            continue
         if loaded is not None:
             return loaded
         problems.append(f"{' '.join(compiler)}: built {target}, which does not load")
@@ -82,10 +82,11 @@ def available(dtype: torch.dtype) -> bool:
 
 def compilers() -> list[tuple[str, ...]]:
     """Commands that may build the engine, best first: CXX, g++, clang++, then the clang of the package ziglang."""
+    wanted = [shlex.split(os.environ.get("CXX", "")), ["g++"], ["clang++"]]
     found: list[tuple[str, ...]] = [
-        (path,)
-        for name in (os.environ.get("CXX", ""), "g++", "clang++")
-        if name and (path := shutil.which(name))
+        (path, *arguments)
+        for name, *arguments in filter(None, wanted)
+        if (path := shutil.which(name)) is not None
     ]
     if importlib.util.find_spec("ziglang") is None:
         return found
@@ -130,21 +131,28 @@ def openmp_runtime() -> Path:
     raise EngineUnavailable(f"torch at {package} brings no OpenMP library to share threads with")
 
 
-def _build(compiler: tuple[str, ...], flags: tuple[str, ...], runtime: Path, target: Path) -> None:
-    """Compile beside the target and rename: whoever looks finds a whole file or none.
+def _build(
+    compiler: tuple[str, ...], flags: tuple[str, ...], runtime: Path, target: Path, dtype: torch.dtype
+) -> ctypes.CDLL | None:
+    """Compile beside the target and rename: whoever looks finds a whole file or none. None where it does not load.
 
     One process at a time builds; the others wait for its file.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with _only_one(target.with_suffix(".lock")), tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        if target.is_file():
-            return
+        loaded = _load(target, dtype)
+        if loaded is not None:
+            return loaded
         built = Path(folder) / target.name
         command = [*compiler, *flags, str(SOURCES / "engine.cpp"), str(runtime), "-o", str(built)]
         sys.stderr.write(f"building the CPU engine once, by {' '.join(compiler)}: about half a minute ...\n")
         sys.stderr.flush()
         subprocess.run(command, check=True, capture_output=True, text=True)
+        seal = Path(folder) / "seal"
+        seal.write_text(_digest(built), encoding="utf-8")
+        seal.replace(_seal(target))
         built.replace(target)
+        return _load(target, dtype)
 
 
 @contextmanager
@@ -160,18 +168,29 @@ def _only_one(path: Path) -> Iterator[None]:
         yield
 
 
+def _seal(target: Path) -> Path:
+    """The file beside a library that holds its digest."""
+    return target.with_suffix(".digest")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
 def _load(path: Path, dtype: torch.dtype) -> ctypes.CDLL | None:
-    """The library; None where the file is missing or does not load: it is removed then, to be built again."""
-    if not path.is_file():
-        return None
+    """The library; None where it is missing, is not what was built, or does not load.
+
+    A torn library must not reach the loader: mapping pages that the file lacks ends the process.
+    """
     try:
+        if _seal(path).read_text(encoding="utf-8") != _digest(path):
+            return None
         loaded = ctypes.CDLL(str(path))
         sizes = loaded.engine_sizes
-    except (OSError, AttributeError):
-        path.unlink(missing_ok=True)
+    except (OSError, AttributeError, UnicodeDecodeError):
         return None
     sizes.restype = ctypes.c_int64
     expected = [8 * len(row) for row in ROWS] + [ctypes.sizeof(Call), dtype.itemsize]
     if [sizes(ctypes.c_int64(which)) for which in range(len(expected))] != expected:
-        raise EngineUnavailable(f"{path} does not have the layout of this version")
+        return None
     return loaded
