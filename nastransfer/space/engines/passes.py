@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch._utils import _unflatten_dense_tensors
 
 from nastransfer.space.engines.flags import Flags, Wanted
 from nastransfer.space.engines.graph import NUM_MIXES, Map
@@ -25,7 +26,7 @@ class Pass:
         tables = plan.structure.tables
         self.plan, self.flags, self.wanted = plan, flags, wanted
         self.maps, self.readings, self.pieces = (
-            tables.maps.copy(),
+            plan.maps.copy(),
             tables.reading_rows.copy(),
             tables.pieces.copy(),
         )
@@ -48,19 +49,14 @@ class Pass:
     ) -> list[Tensor]:
         """Outputs [4, n, height, width, channels] of the exported cells. `given`: channels-last maps."""
         plan, shape, tables = self.plan, self.plan.shape, self.plan.structure.tables
-        item, copies = shape.dtype.itemsize, shape.threads if plan.by_thread else shape.images
         self.mix, self.keep = mix, keep
         if keep is None:
             self.readings[:, column(READING, "keep")] = -1
-        self.values = values = plan.take(max(1, plan.value_size * copies))
+        self.values = values = plan.take(max(1, plan.value_size * plan.copies))
         sizes = [tables.weights, *(tables.statistics,) * 2, *(tables.channels,) * 4]
         self.vectors = plan.take(sum(sizes))
         value = column(MAP, "value")
-        for map_, offset in plan.values.items():
-            row = self.maps[tables.map_index[map_]]
-            row[value] = values.data_ptr() + offset * item
-            row[column(MAP, "value_step")] = plan.value_size
-            row[column(MAP, "by_thread")] = plan.by_thread
+        self.maps[plan.value_rows, value] = plan.value_offsets + values.data_ptr()
         for map_, tensor in zip(plan.structure.graph.given, given, strict=True):
             self.maps[tables.map_index[map_], value] = tensor.data_ptr()
         exports = []
@@ -87,9 +83,9 @@ class Pass:
         self.readings[structure.affine_rows, gamma + 1] = addresses[convs + affine :]
         if track or not self.plan.shape.training:
             names = ("running_mean", "running_var", "num_batches_tracked")
-            places = [[held[name].data_ptr() for name in names] for held in structure.statistics]
+            places = [held[name].data_ptr() for name in names for held in structure.statistics]
             first = column(READING, "running_mean")
-            self.readings[structure.norm_rows, first : first + 3] = places
+            self.readings[structure.norm_rows, first : first + 3] = np.reshape(places, (3, -1)).T
 
     def _call(self) -> Call:
         tables, shape = self.plan.structure.tables, self.plan.shape
@@ -137,16 +133,10 @@ class Pass:
             )
         plan, shape, tables = self.plan, self.plan.shape, self.plan.structure.tables
         structure, call = plan.structure, self.call
-        item, gradient = shape.dtype.itemsize, column(MAP, "gradient")
+        gradient = column(MAP, "gradient")
         memory = plan.take(max(1, plan.gradient_size * shape.images))
-        for map_, offset in plan.gradients.items():
-            row = self.maps[tables.map_index[map_]]
-            row[gradient] = memory.data_ptr() + offset * item
-            row[column(MAP, "gradient_step")] = plan.gradient_size
-        for first, second in plan.aliases.items():
-            row, other = self.maps[tables.map_index[first]], self.maps[tables.map_index[second]]
-            row[gradient] = other[column(MAP, "value")]
-            row[column(MAP, "gradient_step")] = other[column(MAP, "value_step")]
+        self.maps[plan.gradient_rows, gradient] = plan.gradient_offsets + memory.data_ptr()
+        self.maps[plan.alias_rows, gradient] = plan.alias_offsets + self.values.data_ptr()
         held = []
         for nodes, output in zip(structure.graph.exports, outputs, strict=True):
             held.append(_node_maps(shape.images, nodes, shape.dtype))
@@ -192,13 +182,13 @@ class Gradients:
         learning = (call.flags.ops[call.pieces[:, column(PIECE, "op")]] & Flag.WEIGHT_GRADIENT) != 0
         summed = call.flags.sums[structure.affine_rows] != 0
         part = np.flatnonzero(np.concatenate([learning, summed, summed])).tolist()
-        sizes = [parameters[index].numel() for index in part]
+        shaped = [parameters[index] for index in part]
+        sizes = [parameter.numel() for parameter in shaped]
         room = torch.empty(sum(sizes), dtype=dtype)
-        starts = room.data_ptr() + dtype.itemsize * np.cumsum([0, *sizes[:-1]])
         addresses = np.zeros(len(parameters), np.int64)
-        addresses[part] = starts
-        for index, flat in zip(part, room.split(sizes), strict=True):
-            self.parameters[index] = flat.view(parameters[index].shape)
+        addresses[part] = room.data_ptr() + dtype.itemsize * np.cumsum([0, *sizes[:-1]])
+        for index, gradient in zip(part, _unflatten_dense_tensors(room, shaped), strict=True):
+            self.parameters[index] = gradient
         convs, affine = len(structure.convs), len(structure.affine)
         call.pieces[:, column(PIECE, "gradient")] = addresses[:convs]
         first = column(READING, "gamma_gradient")

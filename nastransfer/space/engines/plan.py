@@ -15,7 +15,7 @@ from torch import Tensor
 from nastransfer.space.engines.flags import Chooser
 from nastransfer.space.engines.graph import Graph, Map
 from nastransfer.space.engines.schedule import gradient_aliases, place_in_memory, schedule
-from nastransfer.space.engines.tables import Tables
+from nastransfer.space.engines.tables import MAP, Table, Tables, column
 from nastransfer.space.network import Network
 from nastransfer.space.supernet import Supernet
 
@@ -108,8 +108,25 @@ class Plan:
             if map_ in when.written and map_ in when.read
             if map_ not in self.aliases and map_ not in structure.exported
         )
+        self.copies = shape.threads if self.by_thread else shape.images
+        self.maps = self._template()
         self._free: dict[int, list[Tensor]] = {}
         self._lock = threading.Lock()
+
+    def _template(self) -> Table:
+        """The table of maps, with steps from image to image."""
+        index = self.structure.tables.map_index
+        maps = self.structure.tables.maps.copy()
+        item = self.shape.dtype.itemsize
+        self.value_rows, self.value_offsets = _rows(index, self.values, item)
+        maps[self.value_rows, column(MAP, "value_step")] = self.value_size
+        maps[self.value_rows, column(MAP, "by_thread")] = self.by_thread
+        self.gradient_rows, self.gradient_offsets = _rows(index, self.gradients, item)
+        maps[self.gradient_rows, column(MAP, "gradient_step")] = self.gradient_size
+        placed = {first: self.values[second] for first, second in self.aliases.items()}
+        self.alias_rows, self.alias_offsets = _rows(index, placed, item)
+        maps[self.alias_rows, column(MAP, "gradient_step")] = self.value_size
+        return maps
 
     def take(self, size: int) -> Tensor:
         """Memory of `size` numbers: fresh pages cost a fault and a clear each, so it is kept."""
@@ -123,6 +140,12 @@ class Plan:
         """Keep memory for the next call."""
         with self._lock:
             self._free.setdefault(memory.numel(), []).append(memory)
+
+
+def _rows(index: dict[Map, int], places: dict[Map, int], item: int) -> tuple[Table, Table]:
+    """Row numbers of maps, and where they lie, in bytes."""
+    rows = np.array([index[map_] for map_ in places], np.int64)
+    return rows, item * np.array(list(places.values()), np.int64)
 
 
 def _forward_spans(structure: Structure, inner: Sequence[Map], by_phase: bool) -> list[tuple[Map, int, int]]:

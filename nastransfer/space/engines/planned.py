@@ -30,22 +30,22 @@ class _Cells(torch.autograd.Function):
         track: bool,
         mix: Tensor | None,
         count: int,
+        parameters: Sequence[Tensor],
         *tensors: Tensor,
     ) -> tuple[Tensor, ...]:
-        given, parameters = tensors[:count], tensors[count:]
+        given, learning = tensors[:count], tensors[count:]
         exports = call.forward(given, parameters, mix, keep, track)
         ctx.call, ctx.count = call, count
-        ctx.save_for_backward(*given, *exports, *parameters)
+        ctx.save_for_backward(*given, *exports, *learning)
         return tuple(exports)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *outputs: Tensor | None) -> tuple[Tensor | None, ...]:
-        saved = ctx.saved_tensors
-        parameters = saved[ctx.count + len(outputs) :]
-        found = ctx.call.backward(outputs, parameters)
+        learning = ctx.saved_tensors[ctx.count + len(outputs) :]
+        found = ctx.call.backward(outputs, learning)
         mix = None if found.mix is None else found.mix.to(ctx.call.mix.dtype)
-        return (None, None, None, mix, None, *found.given, *found.parameters)
+        return (None, None, None, mix, None, None, *found.given, *found.parameters)
 
 
 class Runner:
@@ -98,7 +98,9 @@ class Runner:
             exports = call.forward(given, parameters, mix, keep, mode.track)
             call.release()
             return exports
-        return list(_Cells.apply(call, keep, mode.track, mix, len(given), *given, *parameters))
+        # Weights that want no gradient are no inputs of the node: a supernet has thousands.
+        learning = parameters if wanted.weights else []
+        return list(_Cells.apply(call, keep, mode.track, mix, len(given), parameters, *given, *learning))
 
 
 def run_cells(
