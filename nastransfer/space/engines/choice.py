@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from nastransfer.space.network import Network
     from nastransfer.space.supernet import Supernet
 
-ENGINES = ("auto", "plain", "cpp")
-"""auto: the fastest that can run here."""
+ENGINES = ("auto", "plain", "torch", "cpp")
+"""auto: the fastest that can run here; torch: the edge-batched one."""
 
 WIDTH_STEP = 4
 """The C++ engine takes widths that are a multiple of this."""
@@ -31,23 +31,49 @@ def check_engine(engine: str) -> None:
 
 
 def pick_engine(engine: str, module: Network | Supernet, x: Tensor, *mix: Tensor) -> str:
-    """The engine to run `module` on images `x` with mixture weights `mix`: "plain" or "cpp".
+    """The engine to run `module` on images `x` with mixture weights `mix`: "plain", "torch" or "cpp".
 
-    ValueError where "cpp" is asked for and cannot.
+    ValueError where "torch" or "cpp" is asked for and cannot.
     """
     if engine == "plain":
         return engine
-    reason = why_not_cpp(module, x, *mix)
-    if reason is None:
-        from nastransfer.space.engines.library import available, library
+    if engine != "torch":
+        reason = why_not_cpp(module, x, *mix)
+        if reason is None:
+            from nastransfer.space.engines.library import available, library
 
-        if engine == "cpp":
-            library(x.dtype)
-            return engine
-        return "cpp" if available(x.dtype) else "plain"
-    if engine == "cpp":
-        raise ValueError(f"engine='cpp' cannot run this network: {reason}; use engine='auto'")
-    return "plain"
+            if engine == "cpp":
+                library(x.dtype)
+                return engine
+            if available(x.dtype):
+                return "cpp"
+        elif engine == "cpp":
+            raise ValueError(f"engine='cpp' cannot run this network: {reason}; use engine='auto'")
+    reason = why_not_torch(module, x, *mix)
+    if engine == "torch" and reason is not None:
+        raise ValueError(f"engine='torch' cannot run this network: {reason}; use engine='auto'")
+    # On a CPU there is little to gain along a path, where nothing can be stacked.
+    gains = bool(mix) or x.device.type == "cuda"
+    return "torch" if reason is None and (gains or engine == "torch") else "plain"
+
+
+def why_not_torch(module: Network | Supernet, x: Tensor, *mix: Tensor) -> str | None:
+    """Why the edge-batched engine cannot run this call, None where it can."""
+    if not len(x):
+        return "there are no images"
+    from nastransfer.space.engines.planned import runner
+
+    parts = runner(module).parts(module)
+    if parts.hooked():
+        return "there are hooks on modules that it does not call"
+    if not mix:
+        return None
+    mode = norm_mode(parts.norms)
+    if mode is None:
+        return "its batch norms are in different modes"
+    if mode.momentum is None:
+        return "its batch norms average over all batches (momentum=None)"
+    return None
 
 
 def why_not_cpp(module: Network | Supernet, x: Tensor, *mix: Tensor) -> str | None:
@@ -78,8 +104,7 @@ def why_not_cpp(module: Network | Supernet, x: Tensor, *mix: Tensor) -> str | No
         return wrong
     if parts.hooked():
         return "there are hooks on modules that it does not call"
-    learns = torch.is_grad_enabled() and any(p.requires_grad for p in (*module.parameters(), *mix))
-    if not mode.training and learns:
+    if not mode.training and torch.is_grad_enabled() and parts.learns(*mix):
         return "gradients through running statistics are left to torch"
     shrunk = STEM_STRIDE[module.stem_kind] * 2 ** len(set(reductions(len(module.cells))))
     if mode.training and len(x) * (x.shape[-2] // shrunk) * (x.shape[-1] // shrunk) == 1:
@@ -98,16 +123,13 @@ class NormMode(NamedTuple):
 
 def norm_mode(norms: Iterable[nn.BatchNorm2d]) -> NormMode | None:
     """The mode of all these batch norms; None where they differ."""
-    modes = {
-        NormMode(
-            norm.training or norm._buffers["running_mean"] is None,
-            norm.training and norm.track_running_stats,
-            norm.momentum,
-            norm.eps,
-        )
-        for norm in norms
-    }
-    return modes.pop() if len(modes) == 1 else None
+    norms = list(norms)
+    training = {norm.training or norm._buffers["running_mean"] is None for norm in norms}
+    track = {norm.training and norm.track_running_stats for norm in norms}
+    momentum, epsilon = {norm.momentum for norm in norms}, {norm.eps for norm in norms}
+    if any(len(values) != 1 for values in (training, track, momentum, epsilon)):
+        return None
+    return NormMode(training.pop(), track.pop(), momentum.pop(), epsilon.pop())
 
 
 class Parts:
@@ -133,11 +155,17 @@ class Parts:
         """What is wrong with weights that the engine cannot read as numbers of this type on the CPU."""
         if any(held.get("weight") is None for held in self._convs):
             return "some weights are computed from others (parametrized)"
-        means = [held["running_mean"] for held in self._means]
-        for held in (*(tensor for part in self._weights for tensor in part.values()), *means):
-            if held is not None and not (held.dtype is dtype and held.is_cpu):
-                return f"not all weights are {dtype} on the CPU, one is {held.dtype} on {held.device}"
-        return None
+        held = [tensor for part in self._weights for tensor in part.values() if tensor is not None]
+        held += [mean for part in self._means if (mean := part["running_mean"]) is not None]
+        if {tensor.dtype for tensor in held} == {dtype} and all(tensor.is_cpu for tensor in held):
+            return None
+        wrong = next(tensor for tensor in held if tensor.dtype != dtype or not tensor.is_cpu)
+        return f"not all weights are {dtype} on the CPU, one is {wrong.dtype} on {wrong.device}"
+
+    def learns(self, *mix: Tensor) -> bool:
+        """Whether a weight or one of the mixture weights wants a gradient."""
+        weights = (tensor for part in self._weights for tensor in part.values() if tensor is not None)
+        return any(tensor.requires_grad for tensor in (*mix, *weights))
 
     def hooked(self) -> bool:
         """Whether someone listens to modules whose work the engine does."""
