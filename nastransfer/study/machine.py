@@ -32,6 +32,8 @@ def threads() -> int:
 def _versions() -> str:
     found = [("python", platform.python_version())]
     found += [(name, metadata.version(name)) for name in LIBRARIES]
+    if chosen := os.environ.get("NASTRANSFER_ENGINE"):
+        found.append(("engine", chosen))
     return ",".join(f"{name}={version}" for name, version in found)
 
 

@@ -5,6 +5,7 @@ All give the same numbers and share the plain modules' weights, so they may be c
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,8 +34,12 @@ def check_engine(engine: str) -> None:
 def pick_engine(engine: str, module: Network | Supernet, x: Tensor, *mix: Tensor) -> str:
     """The engine to run `module` on images `x` with mixture weights `mix`: "plain", "torch" or "cpp".
 
+    The environment variable NASTRANSFER_ENGINE says what "auto" means, for whole searches and studies.
     ValueError where "torch" or "cpp" is asked for and cannot.
     """
+    if engine == "auto":
+        engine = os.environ.get("NASTRANSFER_ENGINE", "auto")
+        check_engine(engine)
     if engine == "plain":
         return engine
     if engine != "torch":
