@@ -198,8 +198,8 @@ class Network(nn.Module):
         """Logits of images [n, 3, h, w]; in training with `auxiliary` also the auxiliary head's logits."""
         check_images(x.shape, self.stem_kind)
         keep = self._keep(x) if self.training and self.drop_path > 0.0 else None
-        run = self._run_planned if pick_engine(self.engine, self, x) == "cpp" else self._run_plain
-        features, auxiliary_map = run(x, keep)
+        runs = {"plain": self._run_plain, "torch": self._run_batched, "cpp": self._run_planned}
+        features, auxiliary_map = runs[pick_engine(self.engine, self, x)](x, keep)
         logits = self.classifier(features)
         if auxiliary_map is None or self.auxiliary is None or not self.training:
             return logits
@@ -214,6 +214,12 @@ class Network(nn.Module):
             if index == self.auxiliary_cell:
                 auxiliary_map = newer
         return newer.mean(dim=(2, 3)), auxiliary_map
+
+    def _run_batched(self, x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The same by the edge-batched engine."""
+        from nastransfer.space.engines.batched import run_batched
+
+        return run_batched(self, x, keep=keep)
 
     def _run_planned(self, x: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The same by the C++ engine."""

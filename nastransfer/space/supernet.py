@@ -123,11 +123,16 @@ class Supernet(nn.Module):
                 "a supernet runs on both normal_weights and reduce_weights, or on a genotype alone"
             )
         checked = [] if genotype else [_checked(weights) for weights in (normal_weights, reduce_weights)]
-        if pick_engine(self.engine, self, x, *checked) == "cpp":
+        mix = torch.cat([weights.reshape(-1) for weights in checked]) if checked else None
+        engine = pick_engine(self.engine, self, x, *checked)
+        if engine == "cpp":
             from nastransfer.space.engines.planned import pooled, run_cells
 
-            mix = torch.cat([weights.reshape(-1) for weights in checked]) if checked else None
             return self.classifier(pooled(run_cells(self, x, mix=mix, genotype=genotype)[-1]))
+        if engine == "torch":
+            from nastransfer.space.engines.batched import run_batched
+
+            return self.classifier(run_batched(self, x, mix=mix, genotype=genotype)[0])
         older, newer = self.stem(x)
         for cell in self._cells():
             out = (
