@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nastransfer.space.engines.depthwise import channels_last, depthwise, own_backward
-from nastransfer.space.engines.stacked_norms import Modules, Norms
+from nastransfer.space.engines.stacked_norms import Modules, Norms, repeated
 from nastransfer.space.genotype import CONCAT, INPUTS, OPERATIONS, edge_index
 from nastransfer.space.operations import FactorizedReduce
 from nastransfer.space.supernet import MixedCell, MixedEdge
@@ -23,7 +23,9 @@ BYTES_AT_ONCE = 8 * 2**20
 
 POOLS = tuple(place for place, name in enumerate(OPERATIONS) if "pool" in name)
 SKIP = OPERATIONS.index("skip_connect")
-CONVOLUTIONS = tuple(place for place, name in enumerate(OPERATIONS) if "conv" in name)
+SEPARABLE = tuple(place for place, name in enumerate(OPERATIONS) if "sep_conv" in name)
+DILATED = tuple(place for place, name in enumerate(OPERATIONS) if "dil_conv" in name)
+CONVOLUTIONS = (*SEPARABLE, *DILATED)
 LAYERS_PER_HALF = 4
 """ReLU, depthwise, 1x1, batch norm: once in dilated, twice in separable convolutions."""
 
@@ -72,9 +74,10 @@ def _leave(x: Tensor, edges: Sequence[MixedEdge], weights: Tensor, norms: Norms)
         pooled = norms.pool(pools[0](x), cast(Modules, modules))
         shared.append((pooled, cast(Modules, modules)))
     reduces = isinstance(edges[0].operations[SKIP], FactorizedReduce)
-    quarters = None
     if reduces:
-        quarters = channels_last(torch.cat([positive[:, :, ::2, ::2], positive[:, :, 1::2, 1::2]], dim=1))
+        # Kernels of stride and dilation 2 meet even pixels only; the reductions need the odd ones as well.
+        even, odd = (channels_last(positive[:, :, first::2, first::2]) for first in (0, 1))
+        quarters = channels_last(torch.cat([even, odd], dim=1))
         order = (*CONVOLUTIONS, SKIP, *POOLS)
     else:
         shared.append((x, None))
@@ -85,9 +88,11 @@ def _leave(x: Tensor, edges: Sequence[MixedEdge], weights: Tensor, norms: Norms)
     for start in range(0, len(edges), at_once):
         some = slice(start, start + at_once)
         group = edges[some]
-        repeated = torch.cat([positive] * len(group), dim=1)
-        stacked = [_convolved(repeated, _columns(group, place), norms) for place in CONVOLUTIONS]
-        if quarters is not None:
+        dense = repeated(positive, len(group))
+        sparse = repeated(even, len(group)) if reduces else dense
+        stacked = [_convolved(dense, _columns(group, place), norms) for place in SEPARABLE]
+        stacked += [_convolved(sparse, _columns(group, place), norms, reduces) for place in DILATED]
+        if reduces:
             stacked.append(_reduced(quarters, [edge.operations[SKIP] for edge in group]))
         parts = [(map_, modules and modules[some]) for map_, modules in shared]
         mixed = norms.mix([weights[place, some] for place in order], stacked, parts)
@@ -99,11 +104,17 @@ def _columns(edges: Sequence[MixedEdge], place: int) -> list[tuple[nn.Module, ..
     return list(zip(*(cast(nn.Sequential, edge.operations[place]) for edge in edges), strict=True))
 
 
-def _convolved(x: Tensor, layers: Sequence[Sequence[nn.Module]], norms: Norms) -> tuple[Tensor, Modules]:
-    """Separable or dilated convolutions of a rectified map [n, edges * width, h, w] up to their last batch norms."""
+def _convolved(
+    x: Tensor, layers: Sequence[Sequence[nn.Module]], norms: Norms, thinned: bool = False
+) -> tuple[Tensor, Modules]:
+    """Separable or dilated convolutions of a rectified map [n, edges * width, h, w] up to their last batch norms.
+
+    `thinned`: the pixels that stride and dilation would leave out are gone already.
+    """
     for start in range(0, len(layers), LAYERS_PER_HALF):
         _, deep, point, modules = cast("list[list[nn.Conv2d]]", layers[start : start + LAYERS_PER_HALF])
-        x = depthwise(x, _stacked(deep), deep[0].stride[0], deep[0].dilation[0])
+        stride, dilation = (1, 1) if thinned else (deep[0].stride[0], deep[0].dilation[0])
+        x = depthwise(x, _stacked(deep), stride, dilation)
         x = functional.conv2d(x, _stacked(point), groups=len(point))
         last = cast(Modules, modules)
         if start + LAYERS_PER_HALF < len(layers):

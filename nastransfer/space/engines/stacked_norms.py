@@ -77,7 +77,7 @@ class Norms:
         parts: list[Tensor] = []
         for (y, modules), factor in zip(maps, factors, strict=True):
             is_shared = len(parts) >= len(stacked)
-            y = _repeated(y, len(weights[0])) if is_shared else y
+            y = repeated(y, len(weights[0])) if is_shared else y
             if modules is None or (self.batch and is_shared):
                 parts.append((y * _pixel(factor)).to(y.dtype))
             else:
@@ -161,7 +161,7 @@ class _Mix(torch.autograd.Function):
             out.addcmul_(y, _pixel(scale))
         edges = out.shape[1] // maps[-1].shape[1]
         for y, factor in zip(maps[stacked:], factors[stacked:], strict=True):
-            out.addcmul_(_repeated(y, edges), _pixel(factor))
+            out.addcmul_(repeated(y, edges), _pixel(factor))
         ctx.stacked, ctx.edges = stacked, edges
         ctx.save_for_backward(factors, means, deviations, scales, *maps)
         return out
@@ -184,7 +184,7 @@ class _Mix(torch.autograd.Function):
         neutral = torch.zeros_like(means[0]), torch.ones_like(means[0])
         for index, y in enumerate(maps[ctx.stacked :], ctx.stacked):
             if wants_factors:
-                of_factors.append(_sums(gradient, _repeated(y, ctx.edges), *neutral)[0])
+                of_factors.append(_sums(gradient, repeated(y, ctx.edges), *neutral)[0])
             of_maps.append(_folded(gradient * _pixel(factors[index]), ctx.edges) if wanted[index] else None)
         of_factor = torch.stack(of_factors) if wants_factors else None
         return None, of_factor, total if wants_offset else None, *[None] * (2 * ctx.stacked), *of_maps
@@ -218,7 +218,8 @@ def _norm_gradient(
     return torch.addcmul(_pixel(start), y, _pixel(slope)).addcmul_(gradient, _pixel(factor))
 
 
-def _repeated(y: Tensor, edges: int) -> Tensor:
+def repeated(y: Tensor, edges: int) -> Tensor:
+    """A map [n, channels, h, w] once for each edge [n, edges * channels, h, w]."""
     return y if edges == 1 else torch.cat([y] * edges, dim=1)
 
 
