@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nastransfer.space.engines import mixed
-from nastransfer.space.engines.depthwise import depthwise
+from nastransfer.space.engines import depthwise, mixed, stacked_norms
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.known import known_genotype
 from nastransfer.space.network import Network
@@ -76,12 +75,18 @@ def mixture() -> list[Tensor]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("stem", "affine", "at_once"), [("cifar", False, 2**23), ("imagenet", True, 5000)])
+@pytest.mark.parametrize(
+    ("stem", "affine", "at_once", "own"),
+    [("cifar", False, 2**23, True), ("imagenet", True, 5000, True), ("cifar", True, 2**23, False)],
+)
 def test_a_mixture_has_the_numbers_of_the_plain_modules(
-    mode: str, stem: str, affine: bool, at_once: int, monkeypatch: pytest.MonkeyPatch
+    mode: str, stem: str, affine: bool, at_once: int, own: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`at_once` runs all edges of a source together, or first a few of them and then the rest."""
+    """All edges of a source together, or some and then the rest; without own gradients as on a GPU."""
     monkeypatch.setattr(mixed, "BYTES_AT_ONCE", at_once)
+    if not own:
+        for room in (depthwise, mixed, stacked_norms):
+            monkeypatch.setattr(room, "own_backward", lambda _: False)
     x = random(3, 3, SIZES[stem], SIZES[stem])
     supernet = shaken(Supernet(5, 4, 3, stem, "plain", affine))
     run = [
@@ -89,6 +94,14 @@ def test_a_mixture_has_the_numbers_of_the_plain_modules(
         for engine in ("torch", "plain")
     ]
     assert_same(*run)
+
+
+def test_nothing_looks_at_values() -> None:
+    """On a device without values every look at one is an error: a CUDA graph can capture the step."""
+    supernet = Supernet(5, 4, 3, engine="torch").to("meta")
+    x, mix = torch.empty(2, 3, 8, 8, device="meta"), [torch.empty(14, 8, device="meta") for _ in range(2)]
+    supernet(x, *mix).sum().backward()
+    assert all(parameter.grad is not None for parameter in supernet.parameters())
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -166,7 +179,7 @@ def test_depthwise_convolutions_have_the_gradients_of_the_library(
 
     padding = dilation * (kernel // 2)
     library = run(lambda x, w, **options: functional.conv2d(x, w, padding=padding, groups=3, **options))
-    for found, expected in zip(run(depthwise), library, strict=True):
+    for found, expected in zip(run(depthwise.depthwise), library, strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
