@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nastransfer.space.engines.flags import Chooser
 from nastransfer.space.engines.graph import Graph, Map
+from nastransfer.space.engines.pages import empty
 from nastransfer.space.engines.schedule import gradient_aliases, place_in_memory, schedule
 from nastransfer.space.engines.tables import MAP, Table, Tables, column
 from nastransfer.space.network import Network
@@ -134,7 +135,7 @@ class Plan:
             kept = self._free.get(size)
             if kept:
                 return kept.pop()
-        return torch.empty(size, dtype=self.shape.dtype)
+        return empty(size, self.shape.dtype)
 
     def give(self, memory: Tensor) -> None:
         """Keep memory for the next call."""
