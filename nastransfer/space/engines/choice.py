@@ -160,7 +160,9 @@ class Parts:
         """What is wrong with weights that the engine cannot read as numbers of this type on the CPU."""
         if any(held.get("weight") is None for held in self._convs):
             return "some weights are computed from others (parametrized)"
-        held = [tensor for part in self._weights for tensor in part.values() if tensor is not None]
+        held: list[Tensor] = [
+            tensor for part in self._weights for tensor in part.values() if tensor is not None
+        ]
         held += [mean for part in self._means if (mean := part["running_mean"]) is not None]
         if {tensor.dtype for tensor in held} == {dtype} and all(tensor.is_cpu for tensor in held):
             return None

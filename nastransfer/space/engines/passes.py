@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -69,7 +68,7 @@ class Pass:
         self._address(packed, track)
         self.call = self._call()
         _point(self.call, self.vectors, ("theta", "mean", "rstd", "gamma", "beta", "scale", "shift"), sizes)
-        _run(library(shape.dtype).engine_forward, self.call)
+        library(shape.dtype).engine_forward(ctypes.byref(self.call))
         return exports
 
     def _address(self, parameters: Sequence[Tensor], track: bool) -> None:
@@ -149,7 +148,7 @@ class Pass:
         small = plan.take(sum(sizes))
         _point(call, small, ("flipped", "behind"), sizes)
         call.mix_gradient = result.mix.data_ptr() if result.mix is not None else None
-        _run(library(shape.dtype).engine_backward, call)
+        library(shape.dtype).engine_backward(ctypes.byref(call))
         result.copy_given(memory, plan)
         for kept in (memory, small, self.values, self.vectors):
             plan.give(kept)
@@ -217,8 +216,3 @@ def _point(call: Call, memory: Tensor, names: Sequence[str], sizes: Sequence[int
     for name, size in zip(names, sizes, strict=True):
         setattr(call, name, at)
         at += size * memory.element_size()
-
-
-def _run(function: Any, call: Call) -> None:
-    if function(ctypes.byref(call)):
-        raise MemoryError("the C++ engine found no memory for its scratch")

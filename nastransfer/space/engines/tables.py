@@ -58,6 +58,10 @@ _POINTERS = (
 )
 
 
+MOST_TERMS = 64
+"""Readings of a node that the engine has room for."""
+
+
 class Call(ctypes.Structure):
     """One call of the engine."""
 
@@ -146,6 +150,7 @@ class Tables:
         inputs: list[int] = []
         for index, operation in enumerate(self.operations):
             read = [self.reading_index[reading] for reading in operation.readings]
+            assert len(read) <= MOST_TERMS
             indices = read or [self.map_index[source] for source in operation.inputs]
             rows[index] = [
                 *(operation.kind, self.map_index[operation.target], operation.kernel, operation.dilation),

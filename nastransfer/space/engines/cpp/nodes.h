@@ -36,10 +36,9 @@ inline void Image::pool_backward(const Op &op) {
 inline void Image::sum(const Op &op) {
   const Map &target = call_.map[op.target];
   const i64 c = target.channels, pixels = target.height * target.width, step = std::max<i64>(1, 2048 / c);
-  constexpr int MOST = 64;                    // a supernet's last node reads 5 sources by 7 operations
-  Term terms[MOST];
+  Term terms[MOST_TERMS];
   int count = 0;
-  for (i64 i = op.first; i < op.first + op.count && count < MOST; i++) {
+  for (i64 i = op.first; i < op.first + op.count; i++) {
     const Reading &r = call_.reading[call_.input[i].index];
     if (r.active)
       terms[count++] = {value(call_.map[r.map]), call_.scale + r.channel, call_.shift + r.channel, factor(r)};

@@ -23,6 +23,9 @@ struct Map {
 
 enum ReadingKind : i64 { BARE, NORMED, IDENTITY };
 
+// Readings of a node; a supernet's last node has 5 sources by 7 operations. Python checks it (tables.py).
+constexpr i64 MOST_TERMS = 64;
+
 // A map as one reader sees it: weight * drop-path mask * (scale * map + shift).
 struct Reading {
   i64 map, kind;

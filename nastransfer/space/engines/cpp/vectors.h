@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 #include <type_traits>
 #include <vector>
 
@@ -80,7 +80,10 @@ class Buffer {
     std::free(data_);
     count_ = 0;
     data_ = static_cast<real *>(std::aligned_alloc(64, (count * sizeof(real) + 63) / 64 * 64));
-    if (!data_) throw std::bad_alloc();
+    if (!data_) {                       // threads cannot hand an exception on to Python
+      std::fprintf(stderr, "nastransfer: no memory for %lld bytes of scratch\n", (long long)(count * sizeof(real)));
+      std::abort();
+    }
     count_ = count;
   }
   real *data() { return data_; }
