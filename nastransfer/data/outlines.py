@@ -103,12 +103,13 @@ def segments(face: str, code: int) -> np.ndarray:
 def _curve(start: np.ndarray, *rest: np.ndarray) -> np.ndarray:
     """Points of a Bezier curve at equal steps of its parameter, its start left out, float64 [steps, 2]."""
     step = (np.arange(1, _CURVE_STEPS + 1) / _CURVE_STEPS)[:, None]
-    layer = [np.broadcast_to(point, (_CURVE_STEPS, 2)) for point in (start, *rest)]
+    layer = [start, *rest]
     while len(layer) > 1:
         layer = [a + (b - a) * step for a, b in pairwise(layer)]
     return np.asarray(layer[0])
 
 
+@cache
 def mask(face: str, code: int) -> np.ndarray:
     """The filled character, bool [GRID, GRID], its bounding box centred with a longer side of BOX; empty: no ink."""
     lines = segments(face, code)
