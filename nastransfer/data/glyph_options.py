@@ -15,16 +15,16 @@ class GlyphOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    classes: int = Field(default=100, ge=2, le=1_000, description="number of classes (characters of a face)")
+    classes: int = Field(default=500, ge=2, le=1_000, description="number of classes (characters of a face)")
     shape: Literal["long_tailed", "flat"] = Field(
         default="long_tailed",
         description="class histogram: like ImageNet22K's, or the same number everywhere",
     )
     pixels: Literal[16, 32, 64] = Field(default=16, description="side of an image")
     largest: int = Field(
-        default=300, ge=LEAST_FLOOR, description="images of the largest class; flat: of every class"
+        default=80, ge=LEAST_FLOOR, description="images of the largest class; flat: of every class"
     )
-    floor: int = Field(default=20, ge=LEAST_FLOOR, description="least images of a class")
+    floor: int = Field(default=10, ge=LEAST_FLOOR, description="least images of a class")
     seed: int = Field(default=0, ge=0, description="seed of the choice of classes and of every image")
 
     @model_validator(mode="after")

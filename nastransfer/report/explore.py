@@ -35,7 +35,7 @@ def sample_images(dataset: Dataset, rows: int = 4, columns: int = 12, seed: int 
 
 def proxy_histogram(dataset: Dataset, classes: int, percent: int = 100, seed: int = 2) -> go.Figure:
     """The class histogram of a proxy with `classes` random classes and `percent` of their images."""
-    spec = ProxySpec(selection="random", classes=classes, fraction=percent / 100, min_images=2)
+    spec = ProxySpec(selection="random", classes=classes, fraction=percent / 100)
     proxy = build_proxy(dataset.manifest, spec, seed)
     title = f"Proxy of {dataset.name}: {len(proxy.classes)} classes, {proxy.count('train')} training images"
     return class_histogram(proxy.counts(), title)
