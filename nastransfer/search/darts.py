@@ -86,7 +86,6 @@ class FirstOrderDarts(Searcher):
         "short": {"epochs": 10, "lr_per": "step", "arch_lr": None},
         "small": {**_SMALL, "cells": 5, "batch": 64, "search_images": 2500, "steps": 1000},
         "tiny": {**_SMALL, "cells": 3, "batch": 32, "search_images": 800, "steps": 100},
-        "quickstart": {**_SMALL, "cells": 3, "batch": 32, "search_images": 800, "steps": 40},
     }
     preset_version: ClassVar[int] = 1
 

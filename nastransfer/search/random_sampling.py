@@ -17,7 +17,7 @@ class RandomSampling(Searcher):
 
     method: ClassVar[str] = "random"
     title: ClassVar[str] = "random sampling"
-    presets: ClassVar[Presets] = {name: {} for name in ("paper", "short", "small", "tiny", "quickstart")}
+    presets: ClassVar[Presets] = {name: {} for name in ("paper", "short", "small", "tiny")}
     preset_version: ClassVar[int] = 1
 
     def search(self, data: SearchData, streams: Streams) -> Iterator[SearchStep]:  # noqa: ARG002 (sees no image)

@@ -163,7 +163,7 @@ def searchers() -> dict[str, type[Searcher]]:
 
 
 def preset_label(method: str, preset: str, /, **settings: Any) -> str:
-    """The preset's name with the settings that differ from it, as tables show it: `quickstart+steps80`."""
+    """The preset's name with the settings that differ from it, as tables show it: `tiny+steps80`."""
     return override_label(preset, make_searcher(method, preset), make_searcher(method, preset, **settings))
 
 

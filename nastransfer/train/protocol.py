@@ -75,7 +75,6 @@ def protocols() -> dict[str, Protocol]:
         "short": {"epochs": 60, "lr_per": "step"},
         "small": {**short, "cells": 8, "batch": 96, "epochs": 15, "epoch_images": 10_000},
         "tiny": {**short, "cells": 5, "batch": 64, "epochs": 12, "epoch_images": 4_000},
-        "quickstart": {**short, "cells": 3, "batch": 64, "epochs": 6, "epoch_images": 3_000},
     }
     return {name: Protocol(name=name, **values) for name, values in settings.items()}
 

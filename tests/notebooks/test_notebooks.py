@@ -37,7 +37,8 @@ def figures(notebook: nbformat.NotebookNode) -> int:
 
 
 def test_quickstart(tmp_path: Path) -> None:
-    notebook = run("quickstart", tmp_path, search_steps=2, epochs=1, random_genotypes=1)
+    light = {"search_steps": 2, "epochs": 1, "epoch_images": 256, "random_genotypes": 1}
+    notebook = run("quickstart", tmp_path, **light)
     assert figures(notebook) == 5
     assert "RelativeImprovement(estimate=" in str(notebook.cells)
 

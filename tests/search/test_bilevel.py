@@ -22,7 +22,7 @@ SMALL: dict[str, Any] = {"channels": 2, "batch": 8, "resolution": None, "steps":
 
 
 def settings(**changed: Any) -> FirstOrderDarts:
-    made = make_searcher("darts1", "quickstart", **{**SMALL, **changed})
+    made = make_searcher("darts1", "tiny", **{**SMALL, **changed})
     assert isinstance(made, FirstOrderDarts)
     return made
 
@@ -97,7 +97,7 @@ def test_alphas_start_small_and_different_for_both_cells() -> None:
 
 def test_alphas_move_before_the_weights_do() -> None:
     """The entropy after one step is that of an architecture step by the first weights and validation batch."""
-    found = search("darts1", planted(), seed=2, preset="quickstart", **{**SMALL, "steps": 1})
+    found = search("darts1", planted(), seed=2, preset="tiny", **{**SMALL, "steps": 1})
     data, streams = SearchData(planted(), 2), Streams(2, "search", "darts1")
     state = Bilevel(settings(steps=1), data, streams, arch_lr=0.1)
     state.architecture_step(*next(endless(data.batches("val", batch=8), streams.torch("val batches"))))
@@ -105,7 +105,7 @@ def test_alphas_move_before_the_weights_do() -> None:
 
 
 def test_a_search_reports_from_before_the_first_step_to_the_last() -> None:
-    result = search("darts1", planted(), preset="quickstart", **SMALL)
+    result = search("darts1", planted(), preset="tiny", **SMALL)
     assert [row["step"] for row in result.history] == [0, 2, 4]
     assert {row["steps"] for row in result.history} == {4}
     assert "val_top1" not in result.history[0]
@@ -133,14 +133,14 @@ def test_a_step_carries_the_mixture_it_derives_from() -> None:
     for table, mixed in zip((step.mixture["normal"], step.mixture["reduce"]), state.mixtures(), strict=True):
         assert np.allclose(table, mixed.detach().numpy(), atol=1e-6)
     assert "mixture" not in step.to_event()
-    result = search("darts1", planted(), preset="quickstart", **SMALL)
+    result = search("darts1", planted(), preset="tiny", **SMALL)
     assert ["mixture" in row for row in result.history] == [False, False, True], "histories stay small"
     assert np.shape(result.history[-1]["mixture"]["reduce"]) == (14, 8)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_one_does_not() -> None:
     def found(seed: int) -> list[Any]:
-        return numbers(search("darts1", planted(), seed=seed, preset="quickstart", **{**SMALL, "steps": 2}))
+        return numbers(search("darts1", planted(), seed=seed, preset="tiny", **{**SMALL, "steps": 2}))
 
     torch.manual_seed(5)
     first = found(2)
@@ -151,7 +151,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_one_does_not() -> None:
 
 def test_epochs_are_passes_over_the_train_half() -> None:
     length = {"steps": None, "epochs": 1, "lr_per": "epoch", "arch_lr": 3e-4}
-    result = search("darts1", planted(train=50), preset="quickstart", **{**SMALL, **length})
+    result = search("darts1", planted(train=50), preset="tiny", **{**SMALL, **length})
     # 25 images in batches of 8: the last one joins the third batch.
     assert result.history[-1]["steps"] == 3
     assert result.cost["arch_lr_factor"] == 1.0
@@ -164,13 +164,13 @@ def test_images_of_the_test_part_are_never_seen() -> None:
     watched = replace(
         data, read=lambda manifest: seen.extend(manifest.rows["parent_part"]) or data.read(manifest)
     )
-    search("darts1", watched, preset="quickstart", **{**SMALL, "steps": 1})
+    search("darts1", watched, preset="tiny", **{**SMALL, "steps": 1})
     assert set(seen) == {"train"}
     leaking = build_proxy(data.manifest, ProxySpec(parts="halves"), seed=2)
-    search("darts1", watched.with_manifest(leaking), preset="quickstart", **{**SMALL, "steps": 1})
+    search("darts1", watched.with_manifest(leaking), preset="tiny", **{**SMALL, "steps": 1})
     assert set(seen) == {"train", "test"}
 
 
 def test_a_loss_that_blows_up_is_no_genotype() -> None:
     with pytest.raises(Diverged, match="diverged"):
-        search("darts1", planted(), preset="quickstart", **{**SMALL, "lr": 1e30, "steps": 3})
+        search("darts1", planted(), preset="tiny", **{**SMALL, "lr": 1e30, "steps": 3})

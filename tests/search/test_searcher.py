@@ -29,7 +29,7 @@ def test_every_method_has_the_presets_and_says_what_it_is() -> None:
     for name, kind in searchers().items():
         assert kind.method == name
         assert kind.title
-        assert set(kind.presets) >= {"paper", "short", "small", "tiny", "quickstart"}
+        assert set(kind.presets) >= {"paper", "short", "small", "tiny"}
         for preset in kind.presets:
             assert isinstance(make_searcher(name, preset), kind)
 
@@ -78,7 +78,7 @@ def test_wrong_names_and_values_are_one_clear_error(
 
 def test_settings_are_plain_data_that_make_the_same_searcher_again() -> None:
     for method, kind in searchers().items():
-        searcher = make_searcher(method, "quickstart")
+        searcher = make_searcher(method, "tiny")
         assert kind(**searcher.model_dump(mode="json")) == searcher
 
 

@@ -23,12 +23,12 @@ ROOT = Path(__file__).parents[2]
 LIGHT = """
 name: light
 methods: [darts1]
-preset: quickstart
+preset: tiny
 settings: {darts1: {steps: 2, search_images: 64, batch: 8, resolution: 8}}
 sources: [{dataset: digits, proxy: {selection: random, classes: 4}}]
 targets: [digits]
 search_seeds: [2]
-protocol: quickstart
+protocol: tiny
 protocol_settings: {cells: 3, channels: 4, epochs: 2, epoch_images: 128, resolution: 8}
 random: {genotypes: 2}
 """

@@ -26,13 +26,13 @@ def run(kind: str, runs: Path, **values: object) -> dict[str, object]:
 
 
 def augment(runs: Path, **values: object) -> dict[str, object]:
-    return run("augment", runs, target="digits", protocol="quickstart", settings=SMALL, **values)
+    return run("augment", runs, target="digits", protocol="tiny", settings=SMALL, **values)
 
 
 def test_the_three_kinds_record_what_the_frame_needs(tmp_path: Path) -> None:
     source = {"dataset": "digits", "proxy": {"selection": "random", "classes": 4}}
     proxy = run("proxy", tmp_path, source=source)
-    found = run("search", tmp_path, method="random", source=source, seed=3, preset="quickstart")
+    found = run("search", tmp_path, method="random", source=source, seed=3, preset="tiny")
     records = Ledger(tmp_path).study("mine")
     (search,) = [attempt for attempt in records.attempts() if attempt.folder.parts[-3] == "search"]
     asked = search.asked()
@@ -74,7 +74,7 @@ def test_what_was_finished_is_not_computed_again(tmp_path: Path, capsys: pytest.
             "runs": str(tmp_path),
             "study": "mine",
             "target": "digits",
-            "protocol": "quickstart",
+            "protocol": "tiny",
             "settings": SMALL,
         }
         | {"genotype": GENOTYPE},
@@ -129,7 +129,7 @@ def test_what_cannot_be_prepared_is_recorded_as_failed(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_task_goes_on_in_its_place(tmp_path: Path) -> None:
-    values = {"runs": str(tmp_path), "study": "mine", "target": "digits", "protocol": "quickstart"}
+    values = {"runs": str(tmp_path), "study": "mine", "target": "digits", "protocol": "tiny"}
     task = nt.begin("augment", {**values, "genotype": GENOTYPE, "settings": {**SMALL, "epochs": 3}})
     steps = iter(task)
     next(steps)
@@ -149,7 +149,7 @@ def test_another_process_on_the_same_task_is_named(tmp_path: Path) -> None:
         "study": "mine",
         "method": "random",
         "source": "digits",
-        "preset": "quickstart",
+        "preset": "tiny",
     }
     task = check("search", values).task()
     with (
@@ -161,7 +161,7 @@ def test_another_process_on_the_same_task_is_named(tmp_path: Path) -> None:
 
 def test_a_search_that_saw_the_targets_test_part_is_not_trained_on_it(tmp_path: Path) -> None:
     source = {"dataset": "digits", "proxy": {"name": "h", "parts": "halves"}}
-    values = {"method": "random", "source": source, "preset": "quickstart"}
+    values = {"method": "random", "source": source, "preset": "tiny"}
     run("search", tmp_path, **values)
     task = check("search", {**values, "runs": str(tmp_path), "study": "mine"}).task()
     with pytest.raises(ValueError, match="test part of target 'digits'"):
@@ -173,7 +173,7 @@ def test_a_proxy_whose_manifest_is_damaged_is_built_again(tmp_path: Path) -> Non
     run("proxy", tmp_path, source=source)
     (attempt,) = Ledger(tmp_path).study("mine").attempts()
     (attempt.folder / "manifest.parquet").write_bytes(b"")
-    found = run("search", tmp_path, method="random", source=source, preset="quickstart")
+    found = run("search", tmp_path, method="random", source=source, preset="tiny")
     assert found["proxy_classes"] == 4
 
 
@@ -187,11 +187,11 @@ def test_a_twin_whose_tables_are_damaged_is_not_linked(tmp_path: Path) -> None:
 
 def test_a_search_with_other_settings_is_labelled_so(tmp_path: Path) -> None:
     settings = {"steps": 2, "search_images": 64, "batch": 8, "resolution": 8, "reports": 1}
-    found = run("search", tmp_path, method="darts1", source="digits", preset="quickstart", settings=settings)
-    assert found["preset"] == "quickstart+b8+px8+search_images64+steps2+reports1"
+    found = run("search", tmp_path, method="darts1", source="digits", preset="tiny", settings=settings)
+    assert found["preset"] == "tiny+b8+px8+search_images64+steps2+reports1"
 
 
 def test_finish_before_the_end_is_refused(tmp_path: Path) -> None:
-    values = {"runs": str(tmp_path), "method": "random", "source": "digits", "preset": "quickstart"}
+    values = {"runs": str(tmp_path), "method": "random", "source": "digits", "preset": "tiny"}
     with pytest.raises(RuntimeError, match="before the last step"):
         nt.begin("search", values).finish()

@@ -29,7 +29,7 @@ def test_the_cosine_of_a_long_training() -> None:
 
 
 def test_short_protocols_anneal_by_the_step() -> None:
-    for name in ("short", "small", "tiny", "quickstart"):
+    for name in ("short", "small", "tiny"):
         assert protocols()[name].lr_per == "step"
 
 
