@@ -149,7 +149,8 @@ class Pass:
         _point(call, small, ("flipped", "behind"), sizes)
         call.mix_gradient = result.mix.data_ptr() if result.mix is not None else None
         library(shape.dtype).engine_backward(ctypes.byref(call))
-        result.copy_given(memory, plan)
+        if self.wanted.given:
+            result.copy_given(memory, plan)
         for kept in (memory, small, self.values, self.vectors):
             plan.give(kept)
         self.values = self.vectors = None

@@ -62,6 +62,9 @@ def schedule(graph: Graph) -> Schedule:
         steps.append((phase, 0, place[operation.inputs[0]], operation))
         for reader in readers:
             _use(reader, phase, read)
+        if operation.kind is Kind.STEM:
+            # Images have no gradient here.
+            continue
         for source in operation.inputs:
             _note(source, phase, complete, written)
     steps.sort(key=lambda step: step[:3])
@@ -75,7 +78,8 @@ def schedule(graph: Graph) -> Schedule:
             if reading.kind is Read.NORMED:
                 sums[complete[reading.reader]].append(reading)
     for given in graph.given:
-        _use(given, count, read)
+        if given in written:
+            _use(given, count, read)
     return Schedule(forward, backward, sums, copies, written, read)
 
 

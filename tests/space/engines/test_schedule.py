@@ -93,8 +93,9 @@ def follow_backward(plan: Structure) -> tuple[dict[Map, Span], dict[Map, int]]:
                     assert summed.get(reading, phase) < phase, "the norm's sums are a phase earlier"
             for source in operation.inputs:
                 missing[source] -= 1
-                begun.setdefault(source, len(done))
-                touch(spans, source, phase)
+                if operation.kind is not Kind.STEM:  # images have no gradient
+                    begun.setdefault(source, len(done))
+                    touch(spans, source, phase)
             done.append(operation)
         for reading in when.sums[phase]:
             assert reading.reader in begun and not missing[reading.reader]
@@ -108,7 +109,8 @@ def follow_backward(plan: Structure) -> tuple[dict[Map, Span], dict[Map, int]]:
     identities = [r for m in graph.maps for r in m.readings if r.kind is Read.IDENTITY]
     assert Counter(copy.readings[0] for copy in when.copies) == Counter(identities)
     for map_ in graph.given:
-        touch(spans, map_, len(when.backward))
+        if map_ in begun:
+            touch(spans, map_, len(when.backward))
     return spans, begun
 
 
