@@ -57,9 +57,9 @@ def pick_engine(engine: str, module: Network | Supernet, x: Tensor, *mix: Tensor
     reason = why_not_torch(module, x, *mix)
     if engine == "torch" and reason is not None:
         raise ValueError(f"engine='torch' cannot run this network: {reason}; use engine='auto'")
-    # On a CPU there is little to gain along a path, where nothing can be stacked.
-    gains = bool(mix) or x.device.type == "cuda"
-    return "torch" if reason is None and (gains or engine == "torch") else "plain"
+    # Along a path nothing can be stacked: on a CPU "auto" leaves it to the plain modules, "torch" has to be asked for.
+    stacks = bool(mix) or x.device.type == "cuda"
+    return "torch" if reason is None and (stacks or engine == "torch") else "plain"
 
 
 def why_not_torch(module: Network | Supernet, x: Tensor, *mix: Tensor) -> str | None:
