@@ -41,6 +41,8 @@ def main() -> None:
         print(f"\n{name}: {(module.__doc__ or name).splitlines()[0]}", flush=True)
         started = time.perf_counter()
         rows = module.run()
+        if not rows:
+            continue
         print_table(rows)
         save_entries(path, {name: {"seconds": round(time.perf_counter() - started, 1), "measured": rows}})
     print(f"\nwritten to {path}")
