@@ -18,7 +18,7 @@ from nastransfer.space.genotype import CONCAT, INPUTS, OPERATIONS, edge_index
 from nastransfer.space.operations import FactorizedReduce
 from nastransfer.space.supernet import MixedCell, MixedEdge
 
-BYTES_AT_ONCE = 8 * 2**20
+BYTES_AT_ONCE = 2 * 2**20
 """On a CPU as many edges run together as have maps of this size in all: larger ones leave the cache between passes."""
 
 POOLS = tuple(place for place, name in enumerate(OPERATIONS) if "pool" in name)
