@@ -227,22 +227,48 @@ def test_supernets_are_alike_after_twenty_steps(seed: int) -> None:
     assert_near(found[1], found[0], 1e-6, 1e-3)
 
 
+def assert_as_near_as_plain(
+    make: Callable[[str], nn.Module], x: Tensor, labels: Tensor, *mix: Tensor
+) -> None:
+    """In the middle of all weights: where a ReLU or a maximum decides otherwise, single ones may be further off."""
+    exact = make("plain")
+    wanted = trained(Called(exact, *mix) if mix else exact, x, labels)[0]
+    apart = []
+    for module in twins(make, torch.float32):
+        logits = trained(Called(module, *mix) if mix else module, x.float(), labels)[0]
+        assert (logits - wanted).abs().max() < 1e-4
+        reference = gradients(exact)
+        each = [
+            (g - reference[name]).norm() / reference[name].norm() for name, g in gradients(module).items()
+        ]
+        apart.append(float(torch.stack(each).median()))
+    assert apart[1] < 3 * apart[0]
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_single_precision_is_as_near_to_double_as_plain_torch_is(seed: int) -> None:
-    """In the middle of all weights: where a ReLU or a maximum decides otherwise, single ones may be further off."""
-    cases: list[tuple[Callable[[str], nn.Module], list[Tensor]]] = [
-        (network("all", seed=seed, channels=12), []),
-        (supernet(seed=seed), [mixture(seed + 1), mixture(seed + 2)]),
-    ]
-    for make, mix in cases:
-        x, labels = batch(4, 16, seed=seed)
-        exact = make("plain")
-        wanted = trained(Called(exact, *mix) if mix else exact, x, labels)[0]
-        apart = []
-        for module in twins(make, torch.float32):
-            logits = trained(Called(module, *mix) if mix else module, x.float(), labels)[0]
-            assert (logits - wanted).abs().max() < 1e-4
-            reference = gradients(exact)
-            each = [(g - reference[n]).norm() / reference[n].norm() for n, g in gradients(module).items()]
-            apart.append(float(torch.stack(each).median()))
-        assert apart[1] < 3 * apart[0]
+    x, labels = batch(4, 16, seed=seed)
+    assert_as_near_as_plain(network("all", seed=seed, channels=12), x, labels)
+    assert_as_near_as_plain(supernet(seed=seed), x, labels, mixture(seed + 1), mixture(seed + 2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["all", "darts_v2", "dilated"])
+def test_single_precision_holds_for_sums_over_many_pixels(name: str) -> None:
+    assert_as_near_as_plain(network(name), *batch(64, 32))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GENOTYPES)
+def test_large_networks_train_alike(name: str) -> None:
+    assert_twins(network(name, channels=36, cells=8, drop_path=0.2, auxiliary=True), trained, *batch(7, 32))
+    assert_twins(network(name, channels=48, cells=5, stem="imagenet"), trained, *batch(3, 96, 128))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("affine", [False, True])
+def test_large_supernets_train_alike(affine: bool) -> None:
+    assert_twins(supernet(channels=16, cells=8, affine=affine), mixed(), *batch(5, 32), steps=1)
+    assert_twins(
+        supernet(channels=20, cells=5, affine=affine), along(GENOTYPES["random"]), *batch(7, 20, 28), steps=2
+    )
