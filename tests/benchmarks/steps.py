@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from nastransfer.space.genotype import EDGES, MIXTURE, Genotype
@@ -86,10 +86,12 @@ def path_step(size: Size, engine: str) -> Callable[[], object]:
     supernet = Supernet(CLASSES, size.channels, size.cells, size.stem, engine=engine, affine=True)
     images, labels = _batch(size)
     genotypes = Genotype.draw(np.random.default_rng(2), 100)
+    weights = list(supernet.parameters())
 
     def step() -> None:
         genotypes.append(genotypes.pop(0))
-        supernet.zero_grad(set_to_none=True)
+        for weight in weights:
+            weight.grad = None
         cross_entropy(supernet(images, genotype=genotypes[-1]), labels).backward()
 
     return step
@@ -106,6 +108,20 @@ class Search:
         self.weights_optimizer = sgd(self.supernet, LR, MOMENTUM, DECAY)
         self.alphas_optimizer = torch.optim.Adam(self.alphas, 3e-4, (0.5, 0.999), weight_decay=1e-3)
         self.train, self.val = _batch(size), _batch(size)
+
+    def as_the_original(self) -> None:
+        """First order as the original code has it: both halves propagate into weights and alphas alike.
+
+        github.com/quark0/darts (train_search.py, architect.py) and its rewrites do; half of these gradients is unused.
+        """
+        self.weights_optimizer.zero_grad(set_to_none=True)
+        self.alphas_optimizer.zero_grad(set_to_none=True)
+        self._loss(self.val, True).backward()
+        self.alphas_optimizer.step()
+        mixtures = self._mixtures(True)
+        weight_step(
+            lambda images: self.supernet(images, *mixtures), self.weights_optimizer, *self.train, clip=CLIP
+        )
 
     def first_order(self) -> None:
         """Alphas down the loss of the validation batch at the present weights, then a weight step."""
@@ -159,5 +175,13 @@ class Search:
 
     def _weight_step(self) -> None:
         mixtures = self._mixtures(False)
-        forward: nn.Module | Callable[[Tensor], Tensor] = lambda images: self.supernet(images, *mixtures)  # noqa: E731
-        weight_step(forward, self.weights_optimizer, *self.train, clip=CLIP)
+        weight_step(
+            lambda images: self.supernet(images, *mixtures), self.weights_optimizer, *self.train, clip=CLIP
+        )
+
+
+def first_order(size: Size, engine: str) -> Callable[[], None]:
+    """A first-order step by an engine, or "original"."""
+    if engine == "original":
+        return Search(size, "plain").as_the_original
+    return Search(size, engine).first_order

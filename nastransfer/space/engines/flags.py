@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nastransfer.space.engines.graph import NUM_MIXES, Graph, Kind, Map, Operation, Read, Reading, mix_place
+from nastransfer.space.engines.graph import Graph, Kind, Map, Operation, Read, Reading, mix_place
 from nastransfer.space.engines.tables import Flag, Tables
 from nastransfer.space.genotype import CELLS, CONCAT, OPERATIONS, Genotype, edge_index
 
@@ -29,128 +29,134 @@ class Flags(NamedTuple):
 
 
 class Chooser:
-    """Finds the flags of a graph for a path (or for all operations) and for the gradients wanted."""
+    """Finds the flags of a graph for a path (or for all operations) and for the gradients wanted.
+
+    Sampled paths ask anew for every batch, so this works with sets and plain integers.
+    """
 
     def __init__(self, graph: Graph, tables: Tables) -> None:
-        """Note once for every operation and reading under which mixture weights it is computed."""
+        """Note once for every operation under which mixture weights it is computed."""
         self._graph = graph
         self._tables = tables
         self._op_index = {operation: index for index, operation in enumerate(tables.operations)}
-        self._places: dict[Operation, list[int]] = {}
-        of_unit: dict[Map, list[int]] = {}
+        self._copy_index = {
+            op.readings[0]: index for op, index in self._op_index.items() if op.kind is Kind.COPY
+        }
+        self._places: dict[Operation, frozenset[int]] = {}
+        of_unit: dict[Map, frozenset[int]] = {}
         for operation in reversed(graph.operations):
-            if operation.kind is Kind.SUM:
-                continue
-            mixes = [
-                r.mix for r in operation.target.readings if r.mix is not None and r.kind is not Read.IDENTITY
-            ]
+            read = [r for r in operation.target.readings if r.kind is not Read.IDENTITY]
+            mixes = frozenset(r.mix for r in read if r.mix is not None)
             if operation.kind is Kind.UNIT:
                 # The first half of a separable convolution is computed where the second is.
-                mixes = mixes or of_unit.get(operation.target, [])
+                mixes = mixes or of_unit.get(operation.target, frozenset())
                 of_unit[operation.inputs[0]] = mixes
             self._places[operation] = mixes
 
     def __call__(self, wanted: Wanted, genotype: Genotype | None) -> Flags:
         """The flags for all operations, or for those on the path of `genotype`."""
         path = None if genotype is None else path_of(genotype)
-        tables = self._tables
-        ops = np.zeros(len(tables.operations), np.int64)
-        active = np.ones(len(tables.readings), np.int64)
+        computed, active = self._graph.operations, set(self._tables.readings)
         if path is not None:
-            for index, reading in enumerate(tables.readings):
-                active[index] = reading.mix is None or path[reading.mix]
-        computed = {
-            op: path is None or not (places := self._places.get(op)) or any(path[place] for place in places)
-            for op in self._graph.operations
-        }
-        if path is not None:
-            for operation in self._graph.operations:
-                if not computed[operation]:
-                    for reading in operation.target.readings:
-                        active[tables.reading_index[reading]] = 0
-        for index, operation in enumerate(tables.operations):
-            if operation.kind is not Kind.COPY and computed[operation]:
-                ops[index] = Flag.FORWARD
-        sums = np.zeros(len(tables.readings), np.int64)
-        if any(wanted):
-            self._backward(wanted, computed, active, ops, sums)
-        return Flags(ops, active, sums)
+            computed = [op for op in computed if not (on := self._places[op]) or not on.isdisjoint(path)]
+            active = {reading for reading in active if reading.mix is None or reading.mix in path}
+            # A first half that is not computed has a reading without a weight of its own.
+            active -= {r for op in self._graph.operations for r in op.target.readings} - {
+                r for op in computed for r in op.target.readings
+            }
+        flags = _Wave(computed, active, wanted, {node for nodes in self._graph.exports for node in nodes})
+        flags.need(self._graph.given)
+        flags.reach()
+        ops, sums = np.zeros(len(self._op_index), np.int64), np.zeros(len(self._tables.readings), np.int64)
+        for operation in computed:
+            ops[self._op_index[operation]] = Flag.FORWARD.value | flags.ops.get(operation, 0)
+        for reading, flag in flags.copies.items():
+            ops[self._copy_index[reading]] = flag
+        index = self._tables.reading_index
+        sums[[index[reading] for reading in flags.sums]] = 1
+        read = np.zeros(len(index), np.int64)
+        read[[index[reading] for reading in active]] = 1
+        return Flags(ops, read, sums)
 
-    def _is_active(self, reading: Reading, active: NDArray[np.int64]) -> bool:
-        return bool(active[self._tables.reading_index[reading]])
 
-    def _needed(
-        self, wanted: Wanted, computed: dict[Operation, bool], active: NDArray[np.int64]
-    ) -> dict[Map, bool]:
+class _Wave:
+    """Which gradients are needed, found forward, and which are reached, found backward."""
+
+    def __init__(
+        self, computed: list[Operation], active: set[Reading], wanted: Wanted, reached: set[Map]
+    ) -> None:
+        self.computed, self.active, self.wanted, self.reached = computed, active, wanted, reached
+        self.needed: set[Map] = set()
+        self.ops: dict[Operation, int] = {}
+        self.copies: dict[Reading, int] = {}
+        self.sums: list[Reading] = []
+
+    def need(self, given: list[Map]) -> None:
         """The maps whose gradient leads to one that is wanted."""
-        needed = dict.fromkeys(self._graph.given, wanted.given)
-        for operation in self._graph.operations:
+        weights, mix, asked = self.wanted
+        self.needed = set(given) if asked else set()
+        for operation in self.computed:
             if operation.kind is Kind.SUM:
-                needed[operation.target] = any(
-                    (wanted.mix and reading.mix is not None)
-                    or needed[reading.map]
-                    or (wanted.weights and reading.norm is not None and reading.norm.affine)
+                needs = any(
+                    (mix and reading.mix is not None)
+                    or reading.map in self.needed
+                    or (weights and reading.norm is not None and reading.norm.affine)
                     for reading in operation.readings
-                    if self._is_active(reading, active)
+                    if reading in self.active
                 )
             else:
-                learns = wanted.weights and bool(operation.convs)
-                needed[operation.target] = computed[operation] and (
-                    learns or any(needed[source] for source in operation.inputs)
-                )
-        return needed
+                needs = (weights and bool(operation.convs)) or not self.needed.isdisjoint(operation.inputs)
+            if needs:
+                self.needed.add(operation.target)
 
-    def _backward(
-        self,
-        wanted: Wanted,
-        computed: dict[Operation, bool],
-        active: NDArray[np.int64],
-        ops: NDArray[np.int64],
-        sums: NDArray[np.int64],
-    ) -> None:
-        needed = self._needed(wanted, computed, active)
-        reached = {node for nodes in self._graph.exports for node in nodes}
-        copies = {op.readings[0]: index for op, index in self._op_index.items() if op.kind is Kind.COPY}
-        for operation in reversed(self._graph.operations):
-            target = operation.target
-            if operation.kind is Kind.SUM:
-                for reading in operation.readings if target in reached else ():
-                    if reading.kind is not Read.IDENTITY or not self._is_active(reading, active):
-                        continue
-                    flag = Flag(0)
-                    if needed[reading.map]:
-                        flag |= Flag.SOURCE_GRADIENT
-                        reached.add(reading.map)
-                    if wanted.mix and reading.mix is not None:
-                        flag |= Flag.MIX_GRADIENT
-                    ops[copies[reading]] = flag
-                continue
-            readings = [
-                reading
-                for reading in target.readings
-                if reading.kind is not Read.IDENTITY
-                and reading.reader in reached
-                and self._is_active(reading, active)
-            ]
-            if not computed[operation] or not readings:
-                continue
-            flag = Flag.WEIGHT_GRADIENT if wanted.weights and operation.convs else Flag(0)
-            if any(needed[source] for source in operation.inputs):
-                flag |= Flag.SOURCE_GRADIENT
-                reached.update(operation.inputs)
-            ops[self._op_index[operation]] |= flag
-            for reading in readings:
-                if reading.norm is not None:
-                    learns = wanted.weights and reading.norm.affine
-                    asked = wanted.mix and reading.mix is not None
-                    sums[self._tables.reading_index[reading]] = bool(flag) or learns or asked
+    def reach(self) -> None:
+        """From the last operation to the first: what each does with the gradient that reaches it."""
+        if not any(self.wanted):
+            return
+        for operation in reversed(self.computed):
+            if operation.kind is not Kind.SUM:
+                self._reach_operation(operation)
+            elif operation.target in self.reached:
+                for reading in operation.readings:
+                    if reading.kind is Read.IDENTITY and reading in self.active:
+                        self._reach_identity(reading)
+
+    def _reach_identity(self, reading: Reading) -> None:
+        flag = 0
+        if reading.map in self.needed:
+            flag |= Flag.SOURCE_GRADIENT.value
+            self.reached.add(reading.map)
+        if self.wanted.mix and reading.mix is not None:
+            flag |= Flag.MIX_GRADIENT.value
+        self.copies[reading] = flag
+
+    def _reach_operation(self, operation: Operation) -> None:
+        readings = [
+            reading
+            for reading in operation.target.readings
+            if reading.kind is not Read.IDENTITY and reading.reader in self.reached and reading in self.active
+        ]
+        if not readings:
+            return
+        flag = Flag.WEIGHT_GRADIENT.value if self.wanted.weights and operation.convs else 0
+        if not self.needed.isdisjoint(operation.inputs):
+            flag |= Flag.SOURCE_GRADIENT.value
+            self.reached.update(operation.inputs)
+        self.ops[operation] = flag
+        for reading in readings:
+            if reading.norm is not None and (
+                flag
+                or (self.wanted.weights and reading.norm.affine)
+                or (self.wanted.mix and reading.mix is not None)
+            ):
+                self.sums.append(reading)
 
 
-def path_of(genotype: Genotype) -> NDArray[np.bool_]:
-    """Which of the `NUM_MIXES` operations lie on the genotype's path."""
-    path = np.zeros(NUM_MIXES, np.bool_)
-    for kind in CELLS:
-        for node, pair in zip(CONCAT, genotype.cell(kind), strict=True):
-            for op, source in pair:
-                path[mix_place(kind == "reduce", edge_index(node, source), OPERATIONS.index(op))] = True
-    return path
+def path_of(genotype: Genotype) -> set[int]:
+    """The places, among the `NUM_MIXES`, of the operations on the genotype's path."""
+    return {
+        mix_place(kind == "reduce", edge_index(node, source), OPERATIONS.index(op))
+        for kind in CELLS
+        for node, pair in zip(CONCAT, genotype.cell(kind), strict=True)
+        for op, source in pair
+    }
