@@ -161,12 +161,12 @@ def test_studies_with_several_final_trainings_show_one_at_a_time(runs: Path) -> 
     attempt = next(iter(records.attempts(baseline.id)))
     result = attempt.result()
     assert result is not None
-    result["labels"]["protocol"] = "short"
+    result["labels"]["protocol"] = "tiny+px32"
     attempt.publish(result)
     app = opened()
-    assert app.selectbox[1].options == ["quickstart", "short"]
+    assert app.selectbox[1].options == ["tiny", "tiny+px32"]
     assert "2 against 4" in tables(app).replace("\N{NO-BREAK SPACE}", " ")
-    app.selectbox[1].select("short").run()
+    app.selectbox[1].select("tiny+px32").run()
     assert "Nothing to compare yet" in tables(app)
     assert not app.exception
 
