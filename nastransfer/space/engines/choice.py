@@ -45,10 +45,10 @@ def pick_engine(engine: str, module: Network | Supernet, x: Tensor, *mix: Tensor
     if engine != "torch":
         reason = why_not_cpp(module, x, *mix)
         if reason is None:
-            from nastransfer.space.engines.library import available, library
+            from nastransfer.space.engines.compiled import available, compiled_engine
 
             if engine == "cpp":
-                library(x.dtype)
+                compiled_engine(x.dtype)
                 return engine
             if available(x.dtype):
                 return "cpp"

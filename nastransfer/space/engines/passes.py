@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch._utils import _unflatten_dense_tensors
 
+from nastransfer.space.engines.compiled import compiled_engine
 from nastransfer.space.engines.flags import Flags, Wanted
 from nastransfer.space.engines.graph import NUM_MIXES, Map
-from nastransfer.space.engines.library import library
 from nastransfer.space.engines.plan import Plan
 from nastransfer.space.engines.tables import MAP, PIECE, READING, Call, Flag, column
 
@@ -68,7 +68,7 @@ class Pass:
         self._address(packed, track)
         self.call = self._call()
         _point(self.call, self.vectors, ("theta", "mean", "rstd", "gamma", "beta", "scale", "shift"), sizes)
-        library(shape.dtype).engine_forward(ctypes.byref(self.call))
+        compiled_engine(shape.dtype).engine_forward(ctypes.byref(self.call))
         return exports
 
     def _address(self, parameters: Sequence[Tensor], track: bool) -> None:
@@ -148,7 +148,7 @@ class Pass:
         small = plan.take(sum(sizes))
         _point(call, small, ("flipped", "behind"), sizes)
         call.mix_gradient = result.mix.data_ptr() if result.mix is not None else None
-        library(shape.dtype).engine_backward(ctypes.byref(call))
+        compiled_engine(shape.dtype).engine_backward(ctypes.byref(call))
         if self.wanted.given:
             result.copy_given(memory, plan)
         for kept in (memory, small, self.values, self.vectors):

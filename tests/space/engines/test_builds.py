@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nastransfer.space.engines import library as home
+from nastransfer.space.engines import compiled as home
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.slow

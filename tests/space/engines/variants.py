@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from nastransfer.space.engines import library as home
+from nastransfer.space.engines import compiled as home
 from nastransfer.space.engines import passes
 from nastransfer.space.genotype import Genotype
 from tests.space.engines.twins import (
@@ -75,7 +75,7 @@ def main(path: str, real: str) -> None:
     """Run all cases with 1 and 3 threads."""
     loaded = ctypes.CDLL(path)
     for place in (home, passes):
-        place.library = lambda dtype: loaded  # type: ignore[attr-defined]  # noqa: ARG005
+        place.compiled_engine = lambda dtype: loaded  # type: ignore[attr-defined]  # noqa: ARG005
     for threads in (1, 3):
         torch.set_num_threads(threads)
         for name, make, run, (x, labels), training in cases():

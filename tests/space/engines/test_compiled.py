@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from nastransfer.space.engines import library as home
-from nastransfer.space.engines.library import EngineUnavailable, available, compilers, fingerprint, library
+from nastransfer.space.engines import compiled as home
+from nastransfer.space.engines.compiled import EngineUnavailable, available, compiled_engine
 from nastransfer.space.known import known_genotype
 from nastransfer.space.network import Network
 
@@ -31,10 +31,10 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("NASTRANSFER_CACHE", str(tmp_path / "cache"))
     for variable in ("CXX", "NASTRANSFER_ENGINE"):
         monkeypatch.delenv(variable, raising=False)
-    library.cache_clear()
+    compiled_engine.cache_clear()
     available.cache_clear()
     yield tmp_path / "cache"
-    library.cache_clear()
+    compiled_engine.cache_clear()
     available.cache_clear()
 
 
@@ -50,7 +50,7 @@ def donor(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "int engine_forward(void *) { return 0; }\nint engine_backward(void *) { return 0; }\n}\n"
     )
     target = folder / "donor.so"
-    subprocess.run([*compilers()[0], "-shared", "-fPIC", str(source), "-o", str(target)], check=True)
+    subprocess.run([*home.compilers()[0], "-shared", "-fPIC", str(source), "-o", str(target)], check=True)
     return target
 
 
@@ -64,10 +64,8 @@ class Compiler:
 
     def __init__(self, folder: Path, donor: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.script, self.log = folder / "fake-compiler", folder / "calls"
-        code = (
-            f"import torch; home.compilers = lambda: [({str(self.script)!r},)]; home.library(torch.float32)"
-        )
-        self.user = [sys.executable, "-c", f"from nastransfer.space.engines import library as home; {code}"]
+        code = f"import torch; home.compilers = lambda: [({str(self.script)!r},)]; home.compiled_engine(torch.float32)"
+        self.user = [sys.executable, "-c", f"from nastransfer.space.engines import compiled as home; {code}"]
         self.write(f"cp {donor} $target")
         monkeypatch.setenv("CXX", str(self.script))
         monkeypatch.setattr(home.shutil, "which", lambda name: {str(self.script): name}.get(name))
@@ -85,8 +83,8 @@ class Compiler:
 
 
 def loaded_again() -> object:
-    library.cache_clear()
-    return library(FLOAT)
+    compiled_engine.cache_clear()
+    return compiled_engine(FLOAT)
 
 
 def test_the_compiler_named_by_cxx_builds_once_and_says_so(
@@ -102,64 +100,64 @@ def test_the_compiler_named_by_cxx_builds_once_and_says_so(
 
 def test_cxx_may_hold_arguments(compiler: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", f"{compiler.script} --fast '-D WORD=two words'")
-    assert compilers() == [(str(compiler.script), "--fast", "-D WORD=two words")]
-    library(FLOAT)
+    assert home.compilers() == [(str(compiler.script), "--fast", "-D WORD=two words")]
+    compiled_engine(FLOAT)
     assert compiler.calls[0].startswith("--fast -D WORD=two words -std=")
 
 
 def test_compilers_are_tried_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(home.shutil, "which", lambda name: f"/bin/{name}")
     monkeypatch.setattr(home.importlib.util, "find_spec", lambda _: None)
-    assert compilers() == [("/bin/g++",), ("/bin/clang++",)]
+    assert home.compilers() == [("/bin/g++",), ("/bin/clang++",)]
     monkeypatch.setenv("CXX", "icx")
-    assert compilers() == [("/bin/icx",), ("/bin/g++",), ("/bin/clang++",)]
+    assert home.compilers() == [("/bin/icx",), ("/bin/g++",), ("/bin/clang++",)]
     monkeypatch.setattr(home.importlib.util, "find_spec", lambda _: object())
     monkeypatch.setattr(home.shutil, "which", lambda _: None)
-    assert compilers() == [(sys.executable, "-m", "ziglang", "c++")]
+    assert home.compilers() == [(sys.executable, "-m", "ziglang", "c++")]
 
 
 def test_the_key_changes_with_source_flags_compiler_and_runtime(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = Path("libgomp.so")
-    base = fingerprint(("g++",), ("-O3",), runtime)
-    assert base == fingerprint(("g++",), ("-O3",), runtime)
+    base = home.fingerprint(("g++",), ("-O3",), runtime)
+    assert base == home.fingerprint(("g++",), ("-O3",), runtime)
     others = [
-        fingerprint(("clang++",), ("-O3",), runtime),
-        fingerprint(("g++",), ("-O2",), runtime),
-        fingerprint(("g++",), ("-O3",), Path("libomp.so")),
+        home.fingerprint(("clang++",), ("-O3",), runtime),
+        home.fingerprint(("g++",), ("-O2",), runtime),
+        home.fingerprint(("g++",), ("-O3",), Path("libomp.so")),
     ]
     copy = tmp_path / "cpp"
     copy.mkdir()
     for source in home.SOURCES.iterdir():
         (copy / source.name).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(home, "SOURCES", copy)
-    assert fingerprint(("g++",), ("-O3",), runtime) == base
+    assert home.fingerprint(("g++",), ("-O3",), runtime) == base
     with (copy / "pools.h").open("a", encoding="utf-8") as file:
         file.write("// other\n")
-    others.append(fingerprint(("g++",), ("-O3",), runtime))
+    others.append(home.fingerprint(("g++",), ("-O3",), runtime))
     monkeypatch.setattr(home, "_cpu", lambda: "another processor")
-    others.append(fingerprint(("g++",), ("-O3",), runtime))
+    others.append(home.fingerprint(("g++",), ("-O3",), runtime))
     monkeypatch.setattr(home.torch, "__version__", "99.0")
-    others.append(fingerprint(("g++",), ("-O3",), runtime))
+    others.append(home.fingerprint(("g++",), ("-O3",), runtime))
     assert len({base, *others}) == 1 + len(others)
 
 
 def test_float_and_double_have_libraries_of_their_own(compiler: Compiler) -> None:
-    library(FLOAT)
+    compiled_engine(FLOAT)
     with pytest.raises(EngineUnavailable, match="which does not load"):
-        library(torch.float64)  # the stand-in's numbers have 4 bytes
+        compiled_engine(torch.float64)  # the stand-in's numbers have 4 bytes
     assert ["-DREAL=double" in call for call in compiler.calls] == [False, True]
     with pytest.raises(
         EngineUnavailable, match=r"computes in torch\.float32, torch\.float64, not torch\.bfloat16"
     ):
-        library(torch.bfloat16)
+        compiled_engine(torch.bfloat16)
 
 
 @pytest.mark.parametrize("left", [0, 64, 4096, 0.5, 0.9])
 def test_a_torn_library_is_built_again(compiler: Compiler, own_cache: Path, left: float) -> None:
     """Half a library ends the process when the loader maps it, so it must not get there."""
-    library(FLOAT)
+    compiled_engine(FLOAT)
     (target,) = own_cache.glob("*.so")
     whole = target.read_bytes()
     target.unlink()  # this process has the old one mapped
@@ -173,7 +171,7 @@ def test_a_torn_library_is_built_again(compiler: Compiler, own_cache: Path, left
     "damage", ["other library", "text", "folder", "no digest", "bad digest", "digest of bytes"]
 )
 def test_a_foreign_file_is_built_again(compiler: Compiler, own_cache: Path, damage: str) -> None:
-    library(FLOAT)
+    compiled_engine(FLOAT)
     (target,) = own_cache.glob("*.so")
     whole, digest = target.read_bytes(), target.with_suffix(".digest")
     if damage in ("other library", "text", "folder"):
@@ -202,10 +200,12 @@ def test_a_foreign_file_is_built_again(compiler: Compiler, own_cache: Path, dama
 def test_a_sealed_file_that_is_no_library_is_built_again(compiler: Compiler, own_cache: Path) -> None:
     flags = (*home.FLAGS, "-march=native", "-DREAL=float")
     own_cache.mkdir()
-    target = own_cache / f"engine-{fingerprint((str(compiler.script),), flags, home.openmp_runtime())}.so"
+    target = (
+        own_cache / f"engine-{home.fingerprint((str(compiler.script),), flags, home.openmp_runtime())}.so"
+    )
     target.write_text("not a library", encoding="utf-8")
     target.with_suffix(".digest").write_text(home._digest(target), encoding="utf-8")
-    library(FLOAT)
+    compiled_engine(FLOAT)
     assert len(compiler.calls) == 1
     assert target.read_bytes().startswith(b"\x7fELF" if sys.platform == "linux" else b"")
 
@@ -228,7 +228,7 @@ def test_a_builder_that_is_killed_leaves_no_lock(compiler: Compiler, donor: Path
     subprocess.run(["kill", "-KILL", "--", f"-{worker.pid}"], check=True)
     worker.wait()
     compiler.write(f"cp {donor} $target")
-    library(FLOAT)
+    compiled_engine(FLOAT)
     assert len(compiler.calls) == 2
 
 
@@ -243,7 +243,7 @@ def test_a_builder_that_is_killed_leaves_no_lock(compiler: Compiler, donor: Path
 def test_a_failing_compiler_is_named_and_quoted(compiler: Compiler, action: str, said: str) -> None:
     compiler.write(action)
     with pytest.raises(EngineUnavailable, match=f"fake-compiler: {said}"):
-        library(FLOAT)
+        compiled_engine(FLOAT)
 
 
 def test_the_next_compiler_is_tried_when_one_fails(
@@ -254,14 +254,14 @@ def test_the_next_compiler_is_tried_when_one_fails(
     second.chmod(0o700)
     compiler.write("exit 1")
     monkeypatch.setattr(home, "compilers", lambda: [(str(compiler.script),), (str(second),)])
-    assert library(FLOAT) is not None
+    assert compiled_engine(FLOAT) is not None
     assert len(compiler.calls) == 1
 
 
 def test_a_cache_that_cannot_be_written_is_named(compiler: Compiler, own_cache: Path) -> None:
     own_cache.write_text("a file in the way", encoding="utf-8")
     with pytest.raises(EngineUnavailable, match=re.escape(str(own_cache))):
-        library(FLOAT)
+        compiled_engine(FLOAT)
     assert not compiler.calls
 
 

@@ -40,7 +40,7 @@ class EngineUnavailable(RuntimeError):
 
 
 @functools.cache
-def library(dtype: torch.dtype) -> ctypes.CDLL:
+def compiled_engine(dtype: torch.dtype) -> ctypes.CDLL:
     """The engine for float32 or float64, built where the cache has none; `EngineUnavailable` where that fails."""
     if dtype not in REALS:
         raise EngineUnavailable(f"the C++ engine computes in {', '.join(map(str, REALS))}, not {dtype}")
@@ -73,7 +73,7 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
 def available(dtype: torch.dtype) -> bool:
     """Whether the engine can be had here; a warning says once why not."""
     try:
-        library(dtype)
+        compiled_engine(dtype)
     except EngineUnavailable as error:
         warnings.warn(f"the slower torch engine is used: {error}", RuntimeWarning, stacklevel=2)
         return False
