@@ -11,6 +11,7 @@ from nastransfer.space.skeleton import (
     RESOLUTION,
     STEM_STRIDE,
     check_image_size,
+    check_partial,
     check_stem,
     reductions,
     stack,
@@ -63,11 +64,16 @@ def macs(
 
 
 def supernet_parameters(
-    classes: int = 10, channels: int = 16, cells: int = 8, stem: str = "cifar", affine: bool = False
+    classes: int = 10,
+    channels: int = 16,
+    cells: int = 8,
+    stem: str = "cifar",
+    affine: bool = False,
+    partial: int = 1,
 ) -> int:
     """Number of trainable weights of `Supernet(...)` with the same arguments (architecture parameters not counted)."""
     classes, channels, cells = _counts(classes, channels, cells, stem)
-    edges = _edge_parameters(channels, cells, stem, affine, True)
+    edges = _edge_parameters(channels // check_partial(partial, channels), cells, stem, affine, True)
     return _fixed_parameters(classes, channels, cells, stem, affine) + sum(
         edges[kind][source < INPUTS][op] for kind in CELLS for _, source in EDGES for op in OPERATIONS
     )

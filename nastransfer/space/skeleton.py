@@ -85,6 +85,16 @@ def whole(value: Any, owner: str, thing: str) -> int:
     return count
 
 
+def check_partial(partial: int, channels: int) -> int:
+    """`partial` as a whole number that divides the channels; ValueError otherwise."""
+    partial = whole(partial, "partial channels are counted in", "part")
+    if channels % partial:
+        raise ValueError(
+            f"partial={partial} must divide the channels of the first cells, got channels={channels}"
+        )
+    return partial
+
+
 def check_images(shape: Sequence[int], stem: str) -> None:
     """ValueError for anything but a batch [n, 3, height, width] of images that fit the stem."""
     if len(shape) != 4 or shape[1] != IMAGE_CHANNELS:

@@ -1,6 +1,6 @@
 """All genotypes in one set of weights: mixed (DARTS) or along a sampled path (ENAS, NAO); the plain reference."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -10,7 +10,8 @@ from nastransfer.space.engines.choice import check_engine, pick_engine
 from nastransfer.space.genotype import CONCAT, EDGES, INPUTS, MIXTURE, OPERATIONS, Genotype, edge_index
 from nastransfer.space.network import Cell, Network, build_preprocessing, build_stem
 from nastransfer.space.operations import build_operation, edge_stride
-from nastransfer.space.skeleton import CellShape, check_classes, check_images, stack
+from nastransfer.space.partial import pass_by, shuffle, split_channels
+from nastransfer.space.skeleton import CellShape, check_classes, check_images, check_partial, stack
 
 
 class MixedEdge(nn.Module):
@@ -34,21 +35,36 @@ class MixedEdge(nn.Module):
 class MixedCell(nn.Module):
     """A cell with all 14 edges, in the order of `EDGES`."""
 
-    def __init__(self, shape: CellShape, affine: bool) -> None:
-        """Widths, place and strides come from `shape`."""
+    def __init__(self, shape: CellShape, affine: bool, partial: int = 1) -> None:
+        """Widths, place and strides come from `shape`; edges work on 1 / `partial` of the channels (`partial.py`)."""
         super().__init__()
         self.reduction = shape.reduction
+        self.partial = partial
         self.preprocess0, self.preprocess1 = build_preprocessing(shape, affine)
         self.edges = nn.ModuleList(
-            MixedEdge(shape.width, edge_stride(source, shape.reduction), affine) for _, source in EDGES
+            MixedEdge(shape.width // partial, edge_stride(source, shape.reduction), affine)
+            for _, source in EDGES
         )
 
-    def forward(self, older: Tensor, newer: Tensor, weights: Tensor) -> Tensor:
-        """The cell's output when every edge mixes its operations by its row of `weights` [14, 8]."""
+    def forward(self, older: Tensor, newer: Tensor, weights: Tensor, passing: Tensor | None = None) -> Tensor:
+        """The cell's output when every edge mixes its operations by its row of `weights` [14, 8].
+
+        With partial channels the others pass by, weighted by the edges' `passing` [14].
+        """
         nodes = [self.preprocess0(older), self.preprocess1(newer)]
         for node in CONCAT:
-            rows = [edge_index(node, source) for source in range(node)]
-            nodes.append(sum(self.edges[row](nodes[row - rows[0]], weights[row]) for row in rows))
+            rows = {source: edge_index(node, source) for source in range(node)}
+            if passing is None:
+                nodes.append(
+                    sum(self.edges[row](nodes[source], weights[row]) for source, row in rows.items())
+                )
+                continue
+            mixed, others = [], []
+            for source, row in rows.items():
+                head, tail = split_channels(nodes[source], self.partial)
+                mixed.append(self.edges[row](head, weights[row]))
+                others.append(passing[row] * pass_by(tail, edge_stride(source, self.reduction)))
+            nodes.append(shuffle(sum(mixed), sum(others), self.partial))
         return torch.cat(nodes[INPUTS:], dim=1)
 
     def sample(self, older: Tensor, newer: Tensor, genotype: Genotype) -> Tensor:
@@ -71,10 +87,11 @@ class MixedCell(nn.Module):
 class Supernet(nn.Module):
     """The network that holds every operation on every edge, one set of weights for all genotypes.
 
-    `affine` gives the cells' batch norms scales (off in DARTS, on in ENAS and NAO; the stem always has them). Batch
-    statistics when scoring: `operations.batch_statistics`. On a sampled path the other operations get no gradient;
-    the originals of ENAS and NAO let weight decay and momentum act on them all the same, which in torch needs
-    `zero_missing_gradients` before the optimizer's step.
+    `affine` gives the cells' batch norms scales (off in DARTS, on in ENAS and NAO; the stem always has them). With
+    `partial` = k above 1 every edge mixes the first k-th of the channels and lets the others pass (PC-DARTS,
+    `partial.py`); such a supernet has no sampled paths. Batch statistics when scoring: `operations.batch_statistics`.
+    On a sampled path the other operations get no gradient; the originals of ENAS and NAO let weight decay and momentum
+    act on them all the same, which in torch needs `zero_missing_gradients` before the optimizer's step.
     """
 
     def __init__(
@@ -85,11 +102,13 @@ class Supernet(nn.Module):
         stem: str = "cifar",
         engine: str = "auto",
         affine: bool = False,
+        partial: int = 1,
     ) -> None:
         """Build it with torch's default initialisation; ValueError for counts that make no network."""
         super().__init__()
         check_engine(engine)
         check_classes(classes)
+        self.partial = check_partial(partial, channels)
         shapes = stack(channels, cells, stem)
         self.settings: dict[str, Any] = {
             "classes": classes,
@@ -101,7 +120,7 @@ class Supernet(nn.Module):
         self.engine = engine
         self.stem_kind = stem
         self.stem = build_stem(stem, channels)
-        self.cells = nn.ModuleList(MixedCell(shape, affine) for shape in shapes)
+        self.cells = nn.ModuleList(MixedCell(shape, affine, partial) for shape in shapes)
         self.classifier = nn.Linear(shapes[-1].outputs, classes)
 
     def forward(
@@ -110,11 +129,15 @@ class Supernet(nn.Module):
         normal_weights: Tensor | None = None,
         reduce_weights: Tensor | None = None,
         genotype: Genotype | None = None,
+        *,
+        normal_edges: Tensor | None = None,
+        reduce_edges: Tensor | None = None,
     ) -> Tensor:
         """Logits [n, classes] of images [n, 3, h, w].
 
         Either mixed, by `normal_weights` and `reduce_weights` [14, 8] (rows as in `EDGES`, columns as in `MIXTURE`),
-        or along the path of `genotype`.
+        or along the path of `genotype`. `normal_edges` and `reduce_edges` [14] weigh whole edges of a mixture
+        (PC-DARTS's edge normalisation; without them each counts once).
         """
         check_images(x.shape, self.stem_kind)
         mixed = normal_weights is not None and reduce_weights is not None
@@ -122,9 +145,13 @@ class Supernet(nn.Module):
             raise ValueError(
                 "a supernet runs on both normal_weights and reduce_weights, or on a genotype alone"
             )
-        checked = [] if genotype else [_checked(weights) for weights in (normal_weights, reduce_weights)]
-        mix = torch.cat([weights.reshape(-1) for weights in checked]) if checked else None
-        engine = pick_engine(self.engine, self, x, *checked)
+        if genotype is not None:
+            self._check_full("a sampled path")
+        mixture = (
+            [] if genotype else self._mixture((normal_weights, reduce_weights), (normal_edges, reduce_edges))
+        )
+        mix = torch.cat([weights.reshape(-1) for weights in mixture]) if mixture else None
+        engine = pick_engine(self.engine, self, x, *mixture)
         if engine == "cpp":
             from nastransfer.space.engines.planned import pooled, run_cells
 
@@ -138,13 +165,37 @@ class Supernet(nn.Module):
             out = (
                 cell.sample(older, newer, genotype)
                 if genotype
-                else cell(older, newer, checked[cell.reduction])
+                # Mixtures of both kinds of cells, then their edges' weights.
+                else cell(older, newer, *mixture[cell.reduction :: 2])
             )
             older, newer = newer, out
         return self.classifier(newer.mean(dim=(2, 3)))
 
+    def _mixture(self, operations: Sequence[Tensor | None], edges: Sequence[Tensor | None]) -> list[Tensor]:
+        """Weights of operations [14, 8] in normal and reduction cells; with partial channels also of edges [14]."""
+        kinds = {cell.reduction for cell in self._cells()}
+        found, passing = [], []
+        for reduction, (weights, whole) in enumerate(zip(operations, edges, strict=True)):
+            weights = _checked(weights, len(EDGES), len(MIXTURE))
+            if whole is None:
+                whole = weights.new_ones(len(EDGES))
+            else:
+                whole = _checked(whole, len(EDGES))
+                weights = weights * whole[:, None]
+            # A short supernet may lack one kind of cells, whose weights then have no gradient.
+            found.append(weights if reduction in kinds else weights.detach())
+            passing.append(whole if reduction in kinds else whole.detach())
+        return found if self.partial == 1 else found + passing
+
+    def _check_full(self, what: str) -> None:
+        if self.partial != 1:
+            raise ValueError(
+                f"{what} needs all channels on every edge, this supernet has partial={self.partial}"
+            )
+
     def cut_out(self, genotype: Genotype) -> Network:
         """A Network of its own with this genotype's share of the weights and statistics, copied."""
+        self._check_full("cutting out a network")
         network = Network(genotype, **self.settings).to(self.classifier.weight)
         with torch.no_grad():
             for own, cut in self._shared(network):
@@ -193,9 +244,10 @@ def zero_missing_gradients(module: nn.Module) -> None:
             parameter.grad = torch.zeros_like(parameter)
 
 
-def _checked(weights: Tensor | None) -> Tensor:
-    expected = (len(EDGES), len(MIXTURE))
+def _checked(weights: Tensor | None, *expected: int) -> Tensor:
     if weights is None or tuple(weights.shape) != expected:
         shape = None if weights is None else tuple(weights.shape)
-        raise ValueError(f"mixture weights have the shape {expected} (edge x operation), got {shape}")
+        raise ValueError(
+            f"mixture weights have the shape {expected} (edges{' x operations' * (len(expected) > 1)}), got {shape}"
+        )
     return weights

@@ -43,12 +43,12 @@ def search_cases() -> dict[str, Case]:
         cases[f"{name} second order"] = Case(
             lambda engine, size=size: Search(size, engine).second_order,  # type: ignore[misc]
             5 if small else 2,
-            ("plain", "cpp"),
+            ("plain", "torch", "cpp"),
         )
         cases[f"{name} path"] = Case(
             lambda engine, size=size: path_step(size, engine),  # type: ignore[misc]
             15 if small else 5,
-            ("plain", "cpp"),
+            ("plain", "torch", "cpp"),
         )
     return cases
 
@@ -63,7 +63,7 @@ def training_cases() -> dict[str, Case]:
                     size, engine, cell
                 ),  # type: ignore[misc]
                 rounds,
-                ("plain", "cpp"),
+                ("plain", "torch", "cpp"),
             )
     return cases
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from nastransfer.space.engines.graph import Graph, Kind, Read
+from nastransfer.space.engines.graph import Graph
+from nastransfer.space.engines.maps import Kind, Read
 from nastransfer.space.network import Network
 from nastransfer.space.supernet import Supernet
 from tests.benchmarks.steps import CLASSES, GENOTYPES, SEARCHES, TRAININGS, Size

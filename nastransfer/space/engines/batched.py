@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nastransfer.space.engines.choice import norm_mode
 from nastransfer.space.engines.depthwise import channels_last
+from nastransfer.space.engines.maps import NUM_MIXES
 from nastransfer.space.engines.mixed import by_source, run_mixed
 from nastransfer.space.engines.paths import fixed_edges, run_path, sampled_edges
 from nastransfer.space.engines.planned import runner
@@ -34,7 +35,8 @@ def run_batched(
 ) -> tuple[Tensor, Tensor | None]:
     """Pooled features [n, 4 * width] of images [n, 3, h, w], and the map [n, 4 * width, h, w] of the auxiliary head.
 
-    A supernet runs on `mix` [2 * 14 * 8], the mixture weights of normal and reduction cells, or along `genotype`; a
+    A supernet runs on `mix` [2 * 14 * 8], the mixture weights of normal and reduction cells (with partial channels
+    then [2 * 14] of what passes their edges), or along `genotype`; a
     network takes the masks `keep` [cells, 8, n, 1, 1, 1] of drop path. ValueError for a mixture through batch norms
     in different modes.
     """
@@ -59,8 +61,11 @@ def run_batched(
             "engine='torch' cannot mix through batch norms in different modes; use engine='plain'"
         )
     norms = Norms(mode)
-    weights = [by_source(rows) for rows in mix.to(x.dtype).view(2, len(EDGES), len(MIXTURE))]
+    mix = mix.to(x.dtype)
+    weights = [by_source(rows) for rows in mix[:NUM_MIXES].view(2, len(EDGES), len(MIXTURE))]
+    passing = list(mix[NUM_MIXES:].view(2, len(EDGES))) if module.partial > 1 else [None, None]
     for mixed in cells:
-        older, newer = newer, run_mixed(mixed, older, newer, weights[mixed.reduction], norms)
+        kind = mixed.reduction
+        older, newer = newer, run_mixed(mixed, older, newer, weights[kind], norms, passing[kind])
     norms.remember()
     return newer.mean(dim=(2, 3)), None

@@ -90,8 +90,10 @@ def why_not_cpp(module: Network | Supernet, x: Tensor, *mix: Tensor) -> str | No
         return f"it computes in float32 or float64, images are {x.dtype}, weights {module.classifier.weight.dtype}"
     if torch.is_autocast_enabled("cpu"):
         return "autocast is on"
-    if channels % WIDTH_STEP:
-        return f"its widths are multiples of {WIDTH_STEP}, got channels={channels}"
+    partial = getattr(module, "partial", 1)
+    if channels % (WIDTH_STEP * partial):
+        of = f" of each of {partial} parts" if partial > 1 else ""
+        return f"its widths{of} are multiples of {WIDTH_STEP}, got channels={channels}"
     if x.requires_grad:
         return "it gives no gradient of the images"
     if not len(x):

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nastransfer.space.engines.graph import Graph, Kind, Map, Operation, Read, Reading, mix_place
+from nastransfer.space.engines.graph import Graph
+from nastransfer.space.engines.maps import MOVES, Kind, Map, Operation, Read, Reading, mix_place
 from nastransfer.space.engines.tables import Flag, Tables
 from nastransfer.space.genotype import CELLS, CONCAT, OPERATIONS, Genotype, edge_index
 
@@ -114,7 +115,9 @@ class _Wave:
         if not any(self.wanted):
             return
         for operation in reversed(self.computed):
-            if operation.kind is not Kind.SUM:
+            if operation.kind in MOVES:
+                self._reach_move(operation)
+            elif operation.kind is not Kind.SUM:
                 self._reach_operation(operation)
             elif operation.target in self.reached:
                 for reading in operation.readings:
@@ -129,6 +132,11 @@ class _Wave:
         if self.wanted.mix and reading.mix is not None:
             flag |= Flag.MIX_GRADIENT.value
         self.copies[reading] = flag
+
+    def _reach_move(self, operation: Operation) -> None:
+        if operation.target in self.reached and not self.needed.isdisjoint(operation.inputs):
+            self.ops[operation] = Flag.SOURCE_GRADIENT.value
+            self.reached.update(operation.inputs)
 
     def _reach_operation(self, operation: Operation) -> None:
         readings = [

@@ -2,103 +2,28 @@
 
     image or stem maps -> GATHER (a cell's two inputs) -> UNIT, UNIT | pools | GATHER (strided skip) -> SUM (a node)
 
-A *map* is a tensor [n, height, width, channels] as it is before its batch norm. A *reading* is a map as a node sees it:
-behind a norm of its own, weighted, dropped. Identities are readings too. A pool is computed once for all that read it.
+With partial channels a node is cut into the channels that edges mix and those that pass by (HALVE: at stride 2), and
+made of two sums:
+
+    node -> PART, PART;    SUM, SUM -> SHUFFLE (a node)
+
+A pool is computed once for all that read it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
+from dataclasses import dataclass
 from typing import cast
 
 from torch import nn
 
-from nastransfer.space.genotype import CONCAT, EDGES, OPERATIONS
+from nastransfer.space.engines.maps import Kind, Map, Operation, Read, Reading, mix_place, pass_place
+from nastransfer.space.genotype import CONCAT, EDGES, edge_index
 from nastransfer.space.network import Cell, Network
 from nastransfer.space.operations import DilatedConv, FactorizedReduce, Pool, SeparableConv
 from nastransfer.space.skeleton import reductions
 from nastransfer.space.supernet import MixedCell, Supernet
-
-
-class Kind(IntEnum):
-    """What an operation computes; numbers as in cpp/plan.h."""
-
-    UNIT = 0
-    GATHER = 1
-    MAX_POOL = 2
-    AVERAGE_POOL = 3
-    SUM = 4
-    STEM = 5
-    COPY = 6
-
-
-class Read(IntEnum):
-    """How a map is read; numbers as in cpp/plan.h."""
-
-    BARE = 0
-    NORMED = 1
-    IDENTITY = 2
-
-
-@dataclass(eq=False)
-class Map:
-    """A tensor of the graph: channels, side in pixels, and all that read it (an operation's own reading first)."""
-
-    channels: int
-    height: int
-    width: int
-    readings: list[Reading] = field(default_factory=list)
-    given: bool = False
-
-    @property
-    def normed(self) -> bool:
-        """Whether it is read through a batch norm."""
-        return any(reading.kind is Read.NORMED for reading in self.readings)
-
-    @property
-    def size(self) -> int:
-        """Numbers of one image."""
-        return self.channels * self.height * self.width
-
-
-@dataclass(eq=False)
-class Reading:
-    """A map as one reader sees it. `reader` is the node that sums it, or the map itself where operations read it.
-
-    `mix` is its place among the mixture weights, `keep` its row of drop-path masks; None: it counts once.
-    """
-
-    map: Map
-    kind: Read
-    reader: Map
-    norm: nn.BatchNorm2d | None = None
-    mix: int | None = None
-    keep: int | None = None
-
-
-@dataclass(eq=False)
-class Operation:
-    """One operation: maps in (readings for SUM and COPY), a map out, and the convolutions that hold its weights."""
-
-    kind: Kind
-    inputs: list[Map]
-    target: Map
-    kernel: int = 0
-    dilation: int = 0
-    stride: int = 1
-    convs: list[nn.Conv2d] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
-
-
-NUM_MIXES = 2 * len(EDGES) * (len(OPERATIONS) + 1)
-"""Mixture weights of a supernet: normal cells' 14 x 8, then reduction cells'."""
-
-
-def mix_place(reduction: bool, edge: int, op: int) -> int:
-    """Place of an operation's weight among the `NUM_MIXES`."""
-    return (int(reduction) * len(EDGES) + edge) * (len(OPERATIONS) + 1) + op
 
 
 class Graph:
@@ -125,8 +50,11 @@ class Graph:
         for index, cell in enumerate(cast(list[Cell | MixedCell], module.cells)):
             edges = self._fixed(cell, index) if isinstance(cell, Cell) else self._mixed(cell)
             nodes = [self._gather(older, cell.preprocess0), self._gather(newer, cell.preprocess1)]
-            for node_edges in edges:
-                nodes.append(self._node(nodes, node_edges))
+            if isinstance(cell, MixedCell) and cell.partial > 1:
+                self._partial(nodes, edges, cell)
+            else:
+                for node_edges in edges:
+                    nodes.append(self._node(nodes, node_edges))
             older, newer = newer, nodes[2:]
             if index in (auxiliary, last):
                 self.exports.append(newer)
@@ -148,6 +76,41 @@ class Graph:
                 if target == node
                 for place, operation in enumerate(cast(nn.ModuleList, cell.edges[row].operations))
             ]
+
+    def _partial(self, nodes: list[Map], edges: Iterator[list[_Edge]], cell: MixedCell) -> None:
+        """Add the nodes of a cell with partial channels."""
+        heads, tails = zip(*(self._split(node, cell.partial) for node in nodes), strict=True)
+        heads, tails = list(heads), list(tails)
+        halved = [self._halve(tail) for tail in tails] if cell.reduction else []
+        for node, node_edges in zip(CONCAT, edges, strict=True):
+            mixed = self._node(heads, node_edges)
+            others = Map(nodes[0].channels - mixed.channels, mixed.height, mixed.width)
+            readings = []
+            for source in range(node):
+                passing = halved[source] if source < len(halved) else tails[source]
+                mix = pass_place(cell.reduction, edge_index(node, source))
+                readings.append(Reading(passing, Read.IDENTITY, others, None, mix))
+                passing.readings.append(readings[-1])
+            self._add(Operation(Kind.SUM, [], others, readings=readings))
+            joined = Map(nodes[0].channels, mixed.height, mixed.width)
+            nodes.append(self._add(Operation(Kind.SHUFFLE, [mixed, others], joined)))
+            if node != CONCAT[-1]:
+                head, tail = self._split(nodes[-1], cell.partial)
+                heads.append(head)
+                tails.append(tail)
+
+    def _split(self, node: Map, partial: int) -> tuple[Map, Map]:
+        """The channels of a node that edges mix, and those that pass."""
+        width = node.channels // partial
+        return self._part(node, 0, width), self._part(node, width, node.channels - width)
+
+    def _part(self, node: Map, first: int, channels: int) -> Map:
+        target = Map(channels, node.height, node.width)
+        return self._add(Operation(Kind.PART, [node], target, channel=first))
+
+    def _halve(self, tail: Map) -> Map:
+        target = Map(tail.channels, tail.height // 2, tail.width // 2)
+        return self._add(Operation(Kind.HALVE, [tail], target, stride=2))
 
     def _given(self, channels: int, height: int, width: int) -> Map:
         given = Map(channels, height, width, given=True)

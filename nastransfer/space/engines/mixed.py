@@ -15,7 +15,8 @@ from torch.nn import functional
 from nastransfer.space.engines.depthwise import channels_last, depthwise, own_backward
 from nastransfer.space.engines.stacked_norms import Modules, Norms, repeated
 from nastransfer.space.genotype import CONCAT, INPUTS, OPERATIONS, edge_index
-from nastransfer.space.operations import FactorizedReduce
+from nastransfer.space.operations import FactorizedReduce, edge_stride
+from nastransfer.space.partial import pass_by, shuffle, split_channels
 from nastransfer.space.supernet import MixedCell, MixedEdge
 
 BYTES_AT_ONCE = 2 * 2**20
@@ -40,20 +41,33 @@ def by_source(rows: Tensor) -> list[Tensor]:
 
 
 def run_mixed(
-    cell: MixedCell, older: Tensor, newer: Tensor, weights: Sequence[Tensor], norms: Norms
+    cell: MixedCell,
+    older: Tensor,
+    newer: Tensor,
+    weights: Sequence[Tensor],
+    norms: Norms,
+    passing: Tensor | None = None,
 ) -> Tensor:
-    """The cell's output [n, 4 * width, h, w] of its two inputs; `weights` as from `by_source`."""
+    """The cell's output [n, 4 * width, h, w] of its two inputs; `weights` as from `by_source`.
+
+    With partial channels `passing` [14] weighs what passes the edges.
+    """
     nodes = [cell.preprocess0(older), cell.preprocess1(newer)]
     inputs: list[list[Tensor]] = [[] for _ in range(CONCAT[-1] + 1)]
+    passed: list[list[Tensor]] = [[] for _ in range(CONCAT[-1] + 1)]
     for source in range(CONCAT[-1]):
         if source >= INPUTS:
-            nodes.append(_total(inputs[source]))
+            nodes.append(_joined(inputs[source], passed[source], cell.partial))
+        x = nodes[source]
+        if passing is not None:
+            x, tail = split_channels(x, cell.partial)
+            x, by = channels_last(x), pass_by(tail, edge_stride(source, cell.reduction))
+            for node in _later(source):
+                passed[node].append(passing[edge_index(node, source)] * by)
         edges = [cast(MixedEdge, cell.edges[edge_index(node, source)]) for node in _later(source)]
-        for node, part in zip(
-            _later(source), _leave(nodes[source], edges, weights[source], norms), strict=True
-        ):
+        for node, part in zip(_later(source), _leave(x, edges, weights[source], norms), strict=True):
             inputs[node].append(part)
-    return torch.cat([*nodes[INPUTS:], _total(inputs[-1])], dim=1)
+    return torch.cat([*nodes[INPUTS:], _joined(inputs[-1], passed[-1], cell.partial)], dim=1)
 
 
 def _later(source: int) -> list[int]:
@@ -61,8 +75,10 @@ def _later(source: int) -> list[int]:
     return [node for node in CONCAT if node > source]
 
 
-def _total(parts: Sequence[Tensor]) -> Tensor:
-    return channels_last(sum(parts[1:], parts[0]))
+def _joined(mixed: Sequence[Tensor], passed: Sequence[Tensor], partial: int) -> Tensor:
+    """A node of what arrives at it."""
+    total = sum(mixed[1:], mixed[0])
+    return channels_last(shuffle(total, sum(passed[1:], passed[0]), partial) if passed else total)
 
 
 def _leave(x: Tensor, edges: Sequence[MixedEdge], weights: Tensor, norms: Norms) -> Iterator[Tensor]:

@@ -12,7 +12,7 @@ from torch._utils import _unflatten_dense_tensors
 
 from nastransfer.space.engines.compiled import compiled_engine
 from nastransfer.space.engines.flags import Flags, Wanted
-from nastransfer.space.engines.graph import NUM_MIXES, Map
+from nastransfer.space.engines.maps import Map
 from nastransfer.space.engines.plan import Plan
 from nastransfer.space.engines.tables import MAP, PIECE, READING, Call, Flag, column
 
@@ -37,6 +37,7 @@ class Pass:
         self.keep: Tensor | None = None
         self.values: Tensor | None = None
         self.vectors: Tensor | None = None
+        self.versions: list[int] = []
 
     def forward(
         self,
@@ -49,6 +50,7 @@ class Pass:
         """Outputs [4, n, height, width, channels] of the exported cells. `given`: channels-last maps."""
         plan, shape, tables = self.plan, self.plan.shape, self.plan.structure.tables
         self.mix, self.keep = mix, keep
+        self.versions = [parameter._version for parameter in parameters]
         if keep is None:
             self.readings[:, column(READING, "keep")] = -1
         self.values = values = plan.take(max(1, plan.value_size * plan.copies))
@@ -99,7 +101,7 @@ class Pass:
             weights=tables.weights,
             statistics=tables.statistics,
             channels=tables.channels,
-            mixes=NUM_MIXES,
+            mixes=0 if self.mix is None else len(self.mix),
             forward_phases=len(tables.forward_start) - 1,
             backward_phases=len(tables.backward_start) - 1,
             momentum=shape.momentum,
@@ -124,12 +126,26 @@ class Pass:
             setattr(call, name, None if tensor is None else tensor.data_ptr())
         return call
 
-    def backward(self, outputs: Sequence[Tensor | None], parameters: Sequence[Tensor]) -> Gradients:
+    def _forward_again(self, given: Sequence[Tensor]) -> None:
+        """Before a second backward call (`retain_graph`): the first one has written its gradients over the maps."""
+        structure = self.plan.structure
+        parameters = structure.parameters()
+        if [parameter._version for parameter in parameters] != self.versions:
+            raise RuntimeError(
+                "weights have changed since this output was computed: it cannot be propagated backward a second time"
+            )
+        first = column(READING, "running_mean")
+        self.readings[structure.norm_rows, first : first + 3] = 0
+        self.forward(given, parameters, self.mix, self.keep, track=False)
+
+    def backward(
+        self, outputs: Sequence[Tensor | None], given: Sequence[Tensor], parameters: Sequence[Tensor]
+    ) -> Gradients:
         """Gradients of the given maps, the mixture weights and the parameters, None where there is none."""
         if self.values is None or self.vectors is None:
-            raise RuntimeError(
-                "this output was propagated backward before: its maps are overwritten then; compute it again"
-            )
+            self._forward_again(given)
+        assert self.values is not None
+        assert self.vectors is not None
         plan, shape, tables = self.plan, self.plan.shape, self.plan.structure.tables
         structure, call = plan.structure, self.call
         gradient = column(MAP, "gradient")
@@ -175,7 +191,8 @@ class Gradients:
         """Only weights that take part get room."""
         structure, dtype = call.plan.structure, call.plan.shape.dtype
         self.given: list[Tensor | None] = [None] * len(structure.graph.given)
-        self.mix = torch.zeros(NUM_MIXES, dtype=torch.float64) if call.wanted.mix else None
+        wants = call.wanted.mix and call.mix is not None
+        self.mix = torch.zeros_like(call.mix, dtype=torch.float64) if wants else None
         self.parameters: list[Tensor | None] = [None] * len(parameters)
         if not call.wanted.weights:
             return

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from nastransfer.space.engines.flags import Chooser
-from nastransfer.space.engines.graph import Graph, Map
+from nastransfer.space.engines.graph import Graph
+from nastransfer.space.engines.maps import Map
 from nastransfer.space.engines.pages import empty
 from nastransfer.space.engines.schedule import gradient_aliases, place_in_memory, schedule
 from nastransfer.space.engines.tables import MAP, Table, Tables, column

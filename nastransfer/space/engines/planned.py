@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nastransfer.space.engines.choice import NormMode, Parts, norm_mode
 from nastransfer.space.engines.flags import Wanted
-from nastransfer.space.engines.graph import NUM_MIXES
+from nastransfer.space.engines.maps import NUM_MIXES
 from nastransfer.space.engines.passes import Pass
 from nastransfer.space.engines.plan import Plan, Recent, Shape, Structure
 from nastransfer.space.genotype import Genotype
@@ -42,8 +42,9 @@ class _Cells(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *outputs: Tensor | None) -> tuple[Tensor | None, ...]:
-        learning = ctx.saved_tensors[ctx.count + len(outputs) :]
-        found = ctx.call.backward(outputs, learning)
+        saved = ctx.saved_tensors
+        given, learning = saved[: ctx.count], saved[ctx.count + len(outputs) :]
+        found = ctx.call.backward(outputs, given, learning)
         mix = None if found.mix is None else found.mix.to(ctx.call.mix.dtype)
         return (None, None, None, mix, None, None, *found.given, *found.parameters)
 

@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from nastransfer.space.engines.graph import Graph, Kind, Map, Operation, Read, Reading
+from nastransfer.space.engines.graph import Graph
+from nastransfer.space.engines.maps import MOVES, Kind, Map, Operation, Read, Reading
 
 ALIGNMENT = 16
 """Memory is handed out in cache lines: 16 numbers of 4 bytes, 8 bytes twice as much."""
@@ -57,6 +58,13 @@ def schedule(graph: Graph) -> Schedule:
                     _note(reading.map, phase, complete, written)
                     _use(target, phase, read)
             continue
+        if operation.kind in MOVES:
+            phase = complete[target]
+            steps.append((phase, 1, -number, operation))
+            _use(target, phase, read)
+            for source in operation.inputs:
+                _note(source, phase, complete, written)
+            continue
         readers = [reading.reader for reading in target.readings if reading.kind is not Read.IDENTITY]
         phase = max(complete[reader] for reader in readers) + 1
         steps.append((phase, 0, place[operation.inputs[0]], operation))
@@ -85,7 +93,7 @@ def schedule(graph: Graph) -> Schedule:
 
 def _forward(graph: Graph, place: dict[Map, int]) -> list[list[Operation]]:
     known = dict.fromkeys(graph.given, 0)
-    # A bare pool could be read in its own phase, but then nodes would not come first there; bare pools are rare.
+    # A bare pool could be read in its own phase, but then nodes and moves would not come first there; they are rare.
     later = {
         map_ for map_ in graph.maps if any(reading.kind is not Read.IDENTITY for reading in map_.readings)
     }
@@ -94,8 +102,8 @@ def _forward(graph: Graph, place: dict[Map, int]) -> list[list[Operation]]:
         sources = operation.inputs or [reading.map for reading in operation.readings]
         phase = max(known[source] + (source in later) for source in sources)
         known[operation.target] = phase
-        node = operation.kind is Kind.SUM
-        phases[phase].append((not node, 0 if node else place[sources[0]], number, operation))
+        first = operation.kind is Kind.SUM or operation.kind in MOVES
+        phases[phase].append((not first, 0 if first else place[sources[0]], number, operation))
     return [
         [step[-1] for step in sorted(phases[phase], key=lambda step: step[:3])] for phase in sorted(phases)
     ]

@@ -8,7 +8,8 @@ from enum import IntFlag
 import numpy as np
 from numpy.typing import NDArray
 
-from nastransfer.space.engines.graph import Graph, Kind, Read
+from nastransfer.space.engines.graph import Graph
+from nastransfer.space.engines.maps import Kind, Read
 from nastransfer.space.engines.schedule import Schedule
 
 Table = NDArray[np.int64]
@@ -31,7 +32,7 @@ READING = (
     *("map", "kind", "reader", "channel", "mix", "keep", "active", "sums"),
     *("gamma", "beta", "gamma_gradient", "beta_gradient", "running_mean", "running_var", "tracked"),
 )
-OP = ("kind", "target", "kernel", "dilation", "stride", "weights", "first", "count", "flags")
+OP = ("kind", "target", "kernel", "dilation", "stride", "channel", "weights", "first", "count", "flags")
 INPUT = ("index", "add")
 PIECE = ("address", "gradient", "offset", "rows", "mid", "inner", "op")
 ROWS = (MAP, READING, OP, INPUT, PIECE)
@@ -154,7 +155,7 @@ class Tables:
             indices = read or [self.map_index[source] for source in operation.inputs]
             rows[index] = [
                 *(operation.kind, self.map_index[operation.target], operation.kernel, operation.dilation),
-                *(operation.stride, first_weights[index], len(inputs), len(indices), 0),
+                *(operation.stride, operation.channel, first_weights[index], len(inputs), len(indices), 0),
             ]
             inputs += indices
         table = np.zeros((len(inputs), len(INPUT)), np.int64)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from nastransfer.space.engines.graph import Graph, Kind, Map, Operation, Read, Reading
+from nastransfer.space.engines.graph import Graph
+from nastransfer.space.engines.maps import Kind, Map, Operation, Read, Reading
 from nastransfer.space.engines.plan import Plan, Shape, Structure
 from nastransfer.space.engines.schedule import ALIGNMENT, place_in_memory
 from nastransfer.space.genotype import Genotype

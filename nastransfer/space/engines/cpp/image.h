@@ -31,6 +31,9 @@ class Image {
       case GATHER: gather(op); break;
       case SUM: sum(op); break;
       case STEM: stem(op); break;
+      case PART: part(op); break;
+      case HALVE: halve(op); break;
+      case SHUFFLE: shuffle(op); break;
       default: pool(op);
     }
   }
@@ -40,6 +43,9 @@ class Image {
       case GATHER: gather_backward(op); break;
       case COPY: copy_backward(op); break;
       case STEM: stem_backward(op); break;
+      case PART: part_backward(op); break;
+      case HALVE: halve_backward(op); break;
+      case SHUFFLE: shuffle_backward(op); break;
       default: pool_backward(op);
     }
   }
@@ -141,4 +147,11 @@ class Image {
   void pool_backward(const Op &op);
   void sum(const Op &op);
   void copy_backward(const Op &op);
+  // moves.h: partial channels
+  void part(const Op &op);
+  void part_backward(const Op &op);
+  void halve(const Op &op);
+  void halve_backward(const Op &op);
+  void shuffle(const Op &op);
+  void shuffle_backward(const Op &op);
 };

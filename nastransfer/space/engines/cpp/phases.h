@@ -12,6 +12,7 @@
 // In evaluation no norm waits for anything: there is one phase, and a map lives as long as a thread's image.
 #pragma once
 #include "gathers.h"
+#include "moves.h"
 #include "nodes.h"
 #include "units.h"
 

@@ -6,7 +6,7 @@
 #pragma once
 #include "vectors.h"
 
-enum Kind : i64 { UNIT, GATHER, MAX_POOL, AVERAGE_POOL, SUM, STEM, COPY };
+enum Kind : i64 { UNIT, GATHER, MAX_POOL, AVERAGE_POOL, SUM, STEM, COPY, PART, HALVE, SHUFFLE };
 
 // What an operation does in this call.
 enum Flag : i64 { FORWARD = 1, WEIGHT_GRADIENT = 2, SOURCE_GRADIENT = 4, MIX_GRADIENT = 8 };
@@ -39,6 +39,7 @@ struct Reading {
 
 struct Op {
   i64 kind, target, kernel, dilation, stride;
+  i64 channel;                     // PART: first one taken
   i64 weights;                     // first of its weights
   i64 first, count;                // its inputs: maps, for SUM and COPY readings
   i64 flags;
