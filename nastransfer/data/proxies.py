@@ -1,4 +1,4 @@
-"""Proxy sets: a smaller manifest from a manifest, a rule and a seed. Pixels are never touched.
+"""Proxy sets: a smaller manifest from a manifest, settings and a seed. Pixels are never touched.
 
 The rules and numbers of Table 1 of the NASTransfer paper (methods.md 8.1, 8.2, AMB-20) are `proxies()`.
 """
@@ -10,11 +10,11 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from nastransfer.data.manifest import PARTS, Manifest, name_key, part_series
-from nastransfer.data.splits import allocate, rank_within, seeded_order
-from nastransfer.data.streams import derive_seed
+from nastransfer.data.manifest import Manifest, part_series
+from nastransfer.data.selections import IMAGE_STREAM, RULES, Columns
+from nastransfer.data.splits import rank_within, seeded_order
 
 _TRAIN, _VAL, _TEST = range(3)
 
@@ -30,8 +30,10 @@ class ProxySpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str | None = Field(None, description="label of the proxy; null: made of the settings")
-    selection: Literal["random", "uniform", "all"] = Field(
-        "all", description="random classes, classes evenly spaced in the order of their sizes, or every class"
+    selection: str = Field(
+        "all",
+        description="; ".join(f"{name}: {rule.says}" for name, rule in RULES.items()),
+        json_schema_extra={"enum": list(RULES)},
     )
     classes: int | None = Field(None, ge=1, description="number of classes chosen; null: all")
     fraction: float | None = Field(
@@ -47,18 +49,28 @@ class ProxySpec(BaseModel):
         "parts (ImageNet22K's proxies as published); test_halved: the test part alone, cut into train and val",
     )
 
+    @field_validator("selection")
+    @classmethod
+    def _known_rule(cls, value: str) -> str:
+        if value not in RULES:
+            raise ValueError(f"selection must be one of {list(RULES)}, got {value!r}")
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> ProxySpec:
         if self.fraction is not None and self.images is not None:
             raise ValueError(f"give fraction or images, not both: got {self.fraction} and {self.images}")
         if self.cap is not None and self.cap < self.min_images:
             raise ValueError(f"cap must be at least min_images={self.min_images}, got {self.cap}")
-        if self.selection == "all" and self.classes is not None:
+        takes = RULES[self.selection].classes
+        if takes == "refused" and self.classes is not None:
+            others = [name for name, rule in RULES.items() if rule.classes != "refused"]
             raise ValueError(
-                f"selection 'all' keeps every class; classes={self.classes} needs 'random' or 'uniform'"
+                f"selection {self.selection!r} keeps {RULES[self.selection].says}; classes={self.classes} needs one of "
+                f"{others}"
             )
-        if self.selection == "random" and self.classes is None:
-            raise ValueError("selection 'random' needs the number of classes")
+        if takes == "needed" and self.classes is None:
+            raise ValueError(f"selection {self.selection!r} needs the number of classes")
         return self
 
     @property
@@ -106,97 +118,47 @@ def build_proxy(manifest: Manifest, spec: ProxySpec, seed: int) -> Manifest:
     The choice does not depend on the order of the rows. Classes keep their order and get labels without gaps.
     `ValueError` where more classes or images are asked for than there are, or nothing is left.
     """
-    if spec.parts == "test_halved":
-        manifest = manifest.part("test")
-    counts = manifest.count_matrix()
-    parts = [code for code in (_TRAIN, _VAL, _TEST) if counts[:, code].any()]
-    if not parts:
-        raise ValueError(f"proxy {spec.label!r}: {manifest.dataset!r} has no image to choose from")
-    chosen = _choose_classes(manifest, _limit(counts, parts, spec).sum(axis=1), spec, seed)
-    counts = np.where(chosen[:, None], counts, 0)
-    keep = _images_to_keep(counts, parts, spec)
-    kept = np.flatnonzero(keep.sum(axis=1))
-    if not len(kept):
-        raise ValueError(
-            f"proxy {spec.label!r} keeps no class of {manifest.dataset!r}: {len(manifest)} images of "
-            f"{len(manifest.classes)} classes, at least {spec.min_images} images of a class in each part wanted"
-        )
-    label = manifest.rows["label"].to_numpy().astype(np.int64)
-    part = manifest.rows["part"].to_physical().to_numpy().astype(np.int64)
-    cell = label * len(PARTS) + part
-    rank = rank_within(cell, seeded_order(manifest, seed, "proxy images"))
-    wanted = rank < keep.reshape(-1)[cell]
-    renumbered = np.zeros(len(manifest.classes), np.uint32)
-    renumbered[kept] = np.arange(len(kept), dtype=np.uint32)
+    counts = _counts_to_choose_from(manifest, spec)
+    columns = Columns(
+        manifest.dataset,
+        manifest.classes,
+        counts,
+        manifest.rows["label"].to_numpy(),
+        manifest.rows["part"].to_physical().to_numpy(),
+        manifest.rows["key"].to_numpy(),
+    )
+    chosen = RULES[spec.selection].rows(columns, spec, seed)
+    rows = manifest.rows[chosen]
+    label, part = columns.label[chosen], columns.part[chosen]
+    kept = np.unique(label)
     if spec.parts == "halves":
         part = np.where(part == _TEST, _VAL, part)
     elif spec.parts == "test_halved":
-        part = np.where(rank >= ((keep + 1) // 2).reshape(-1)[cell], _VAL, _TRAIN)
-    rows = manifest.rows.with_columns(label=pl.Series(renumbered[label]), part=part_series(part))
+        order = seeded_order(replace(manifest, rows=rows), seed, IMAGE_STREAM)
+        sizes = np.bincount(label)
+        part = np.where(rank_within(label, order) < ((sizes + 1) // 2)[label], _TRAIN, _VAL)
     return replace(
         manifest,
-        rows=rows.filter(pl.Series(wanted)),
+        rows=rows.with_columns(
+            pl.Series("label", np.searchsorted(kept, label).astype(np.uint32)), part_series(part)
+        ),
         classes=tuple(manifest.classes[i] for i in kept),
         selection=spec.label,
         resolution=manifest.resolution if spec.resolution is None else spec.resolution,
     )
 
 
-def _choose_classes(manifest: Manifest, sizes: np.ndarray, spec: ProxySpec, seed: int) -> np.ndarray:
-    """True for the classes that the selection rule keeps, [classes], out of those with a size above 0."""
-    chosen = np.zeros(len(sizes), bool)
-    present = np.flatnonzero(sizes)
-    if spec.classes is None:
-        chosen[present] = True
-        return chosen
-    if spec.classes > len(present):
+def _counts_to_choose_from(manifest: Manifest, spec: ProxySpec) -> np.ndarray:
+    """Images of every class and part, [classes, parts], zero in parts that `spec.parts` leaves out."""
+    counts = manifest.count_matrix().copy()
+    if spec.parts == "test_halved":
+        counts[:, [_TRAIN, _VAL]] = 0
+    if not counts.any():
+        raise ValueError(f"proxy {spec.label!r}: {manifest.dataset!r} has no image to choose from")
+    train, val, test = counts.sum(axis=0)
+    if spec.parts == "halves" and (not train or not test or val):
         raise ValueError(
-            f"proxy {spec.label!r} wants {spec.classes} classes; {len(present)} of {len(sizes)} classes of "
-            f"{manifest.dataset!r} have at least {spec.min_images} images in each part"
+            f"proxy {spec.label!r}: parts 'halves' needs a set with a train and a test part and no other; "
+            f"{manifest.dataset!r} has {train}, {test} and {val} val images"
         )
-    if spec.selection == "random":
-        draw = derive_seed(seed, "proxy classes")
-        order = sorted(present, key=lambda i: (name_key(draw, manifest.classes[i]), manifest.classes[i]))
-        chosen[order[: spec.classes]] = True
-    else:
-        order = sorted(present, key=lambda i: (sizes[i], manifest.classes[i]))
-        middle = (np.arange(spec.classes) * 2 + 1) * len(order) // (2 * spec.classes)
-        chosen[np.array(order)[middle]] = True
-    return chosen
-
-
-def _images_to_keep(counts: np.ndarray, parts: list[int], spec: ProxySpec) -> np.ndarray:
-    """Images to keep of every class and part, [classes, parts]; whole rows of zeros for classes that are dropped."""
-    if spec.images is None:
-        keep = counts if spec.fraction is None else np.rint(counts * spec.fraction).astype(np.int64)
-        return _limit(keep, parts, spec)
-    short = {PARTS[code]: int(counts[:, code].sum()) for code in parts if counts[:, code].sum() < spec.images}
-    if short:
-        raise ValueError(
-            f"proxy {spec.label!r} wants {spec.images} images a part; the chosen classes have {short}"
-        )
-    # Dropping classes frees images for the others: the largest fraction whose total stays within the wanted one.
-    low, high = 0.0, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        total = _limit(np.rint(counts * middle).astype(np.int64), parts, spec).sum()
-        low, high = (middle, high) if total <= spec.images * len(parts) else (low, middle)
-    keep = _limit(np.rint(counts * low).astype(np.int64), parts, spec)
-    alive = keep.sum(axis=1) > 0
-    if not alive.any():
-        raise ValueError(
-            f"proxy {spec.label!r}: {spec.images} images a part are too few for {spec.min_images} images of a class"
-        )
-    for code in parts:
-        limit = np.where(alive, counts[:, code], 0)
-        if spec.cap is not None:
-            limit = np.minimum(limit, spec.cap)
-        keep[:, code] = allocate(limit, spec.images, spec.min_images)
-    return keep
-
-
-def _limit(keep: np.ndarray, parts: list[int], spec: ProxySpec) -> np.ndarray:
-    """Drop the classes that have too few images in one of the parts, then apply the cap."""
-    alive = keep[:, parts].min(axis=1) >= spec.min_images
-    keep = np.where(alive[:, None], keep, 0)
-    return keep if spec.cap is None else np.minimum(keep, spec.cap)
+    return counts
