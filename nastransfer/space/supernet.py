@@ -64,7 +64,7 @@ class MixedCell(nn.Module):
                 head, tail = split_channels(nodes[source], self.partial)
                 mixed.append(self.edges[row](head, weights[row]))
                 others.append(passing[row] * pass_by(tail, edge_stride(source, self.reduction)))
-            nodes.append(shuffle(sum(mixed), sum(others), self.partial))
+            nodes.append(shuffle(sum(mixed[1:], mixed[0]), sum(others[1:], others[0]), self.partial))
         return torch.cat(nodes[INPUTS:], dim=1)
 
     def sample(self, older: Tensor, newer: Tensor, genotype: Genotype) -> Tensor:

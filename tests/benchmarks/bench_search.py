@@ -1,7 +1,7 @@
 """Engines on search steps: first and second order DARTS, sampled paths, at sizes T and S; peak memory at S.
 
-In first order all are compared with "original": plain modules that propagate both halves of a step into all weights and
-alphas, as the original code does; "plain" leaves out the gradients that nobody uses.
+Both orders are compared with "original": plain modules that compute the gradients that the original code computes, in
+first order both halves of a step into all weights and alphas; "plain" leaves out the gradients that nobody uses.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from tests.benchmarks.steps import (
     GENOTYPES,
     SEARCHES,
     TRAININGS,
-    Search,
     first_order,
     path_step,
+    second_order,
     training_step,
 )
 
@@ -41,9 +41,9 @@ def search_cases() -> dict[str, Case]:
             ("original", "plain", "torch", "cpp"),
         )
         cases[f"{name} second order"] = Case(
-            lambda engine, size=size: Search(size, engine).second_order,  # type: ignore[misc]
-            5 if small else 2,
-            ("plain", "torch", "cpp"),
+            lambda engine, size=size: second_order(size, engine),  # type: ignore[misc]
+            5 if small else 3,
+            ("original", "plain", "cpp"),
         )
         cases[f"{name} path"] = Case(
             lambda engine, size=size: path_step(size, engine),  # type: ignore[misc]

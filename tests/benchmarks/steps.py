@@ -7,6 +7,7 @@ batch 64; D 48 channels, 14 cells, 224 px, batch 8.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -129,9 +130,28 @@ class Search:
             self._move_alphas(self._alpha_gradients(self.val))
         self._weight_step()
 
+    def second_order_as_the_original(self) -> None:
+        """Second order as the original code has it: a new model for the unrolled weights, alphas in every graph.
+
+        github.com/quark0/darts, architect.py: only what is asked for is differentiated in the architecture half (by
+        `autograd.grad`), but the weight step gives gradients of the alphas, too.
+        """
+        copy.deepcopy(self.supernet)
+        self._move_alphas(self._second_order_gradients(learn=True))
+        self.alphas_optimizer.zero_grad(set_to_none=True)
+        mixtures = self._mixtures(True)
+        weight_step(
+            lambda images: self.supernet(images, *mixtures), self.weights_optimizer, *self.train, clip=CLIP
+        )
+
     def second_order(self) -> None:
         """The same with the unrolled weights and the finite difference of methods.md 2.6."""
-        gradient = torch.autograd.grad(self._loss(self.train, False), self.weights)
+        self._move_alphas(self._second_order_gradients(learn=False))
+        self._weight_step()
+
+    def _second_order_gradients(self, learn: bool) -> list[Tensor]:
+        """Gradients of the alphas; `learn`: alphas are in the graph of the unrolled step, though nobody asks."""
+        gradient = torch.autograd.grad(self._loss(self.train, learn), self.weights)
         saved = [weight.detach().clone() for weight in self.weights]
         with torch.no_grad():
             step = torch._foreach_add(gradient, self.weights, alpha=DECAY)
@@ -152,10 +172,7 @@ class Search:
         with torch.no_grad():
             torch._foreach_copy_(self.weights, saved)
         plus, minus = sides
-        self._move_alphas(
-            [d - LR * (p - m) / (2 * epsilon) for d, p, m in zip(direct, plus, minus, strict=True)]
-        )
-        self._weight_step()
+        return [d - LR * (p - m) / (2 * epsilon) for d, p, m in zip(direct, plus, minus, strict=True)]
 
     def _mixtures(self, learn: bool) -> list[Tensor]:
         mixtures = [alpha.softmax(dim=1) for alpha in self.alphas]
@@ -185,3 +202,10 @@ def first_order(size: Size, engine: str) -> Callable[[], None]:
     if engine == "original":
         return Search(size, "plain").as_the_original
     return Search(size, engine).first_order
+
+
+def second_order(size: Size, engine: str) -> Callable[[], None]:
+    """A second-order step by an engine, or "original"."""
+    if engine == "original":
+        return Search(size, "plain").second_order_as_the_original
+    return Search(size, engine).second_order

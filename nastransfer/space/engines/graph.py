@@ -79,8 +79,10 @@ class Graph:
 
     def _partial(self, nodes: list[Map], edges: Iterator[list[_Edge]], cell: MixedCell) -> None:
         """Add the nodes of a cell with partial channels."""
-        heads, tails = zip(*(self._split(node, cell.partial) for node in nodes), strict=True)
-        heads, tails = list(heads), list(tails)
+        heads: list[Map] = []
+        tails: list[Map] = []
+        for node_map in nodes:
+            self._split(node_map, cell.partial, heads, tails)
         halved = [self._halve(tail) for tail in tails] if cell.reduction else []
         for node, node_edges in zip(CONCAT, edges, strict=True):
             mixed = self._node(heads, node_edges)
@@ -95,14 +97,13 @@ class Graph:
             joined = Map(nodes[0].channels, mixed.height, mixed.width)
             nodes.append(self._add(Operation(Kind.SHUFFLE, [mixed, others], joined)))
             if node != CONCAT[-1]:
-                head, tail = self._split(nodes[-1], cell.partial)
-                heads.append(head)
-                tails.append(tail)
+                self._split(nodes[-1], cell.partial, heads, tails)
 
-    def _split(self, node: Map, partial: int) -> tuple[Map, Map]:
-        """The channels of a node that edges mix, and those that pass."""
+    def _split(self, node: Map, partial: int, heads: list[Map], tails: list[Map]) -> None:
+        """Add the channels of a node that edges mix to `heads`, and those that pass to `tails`."""
         width = node.channels // partial
-        return self._part(node, 0, width), self._part(node, width, node.channels - width)
+        heads.append(self._part(node, 0, width))
+        tails.append(self._part(node, width, node.channels - width))
 
     def _part(self, node: Map, first: int, channels: int) -> Map:
         target = Map(channels, node.height, node.width)

@@ -191,8 +191,9 @@ class Gradients:
         """Only weights that take part get room."""
         structure, dtype = call.plan.structure, call.plan.shape.dtype
         self.given: list[Tensor | None] = [None] * len(structure.graph.given)
-        wants = call.wanted.mix and call.mix is not None
-        self.mix = torch.zeros_like(call.mix, dtype=torch.float64) if wants else None
+        self.mix: Tensor | None = None
+        if call.wanted.mix and call.mix is not None:
+            self.mix = torch.zeros_like(call.mix, dtype=torch.float64)
         self.parameters: list[Tensor | None] = [None] * len(parameters)
         if not call.wanted.weights:
             return
