@@ -21,6 +21,7 @@ _HOMES = {
     "ProxySpec": "data.proxies",
     "proxies": "data.proxies",
     "build_proxy": "data.proxies",
+    "describe": "data.descriptors",
     "Protocol": "train.protocol",
     "protocol": "train.protocol",
     "protocols": "train.protocol",

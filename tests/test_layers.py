@@ -24,7 +24,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TORCH_FREE = (
     "nastransfer",
     "nastransfer.cli",
+    "nastransfer.data.descriptors",
     "nastransfer.data.manifest",
+    "nastransfer.data.pixel_distance",
     "nastransfer.data.proxies",
     "nastransfer.data.splits",
     "nastransfer.data.streams",
