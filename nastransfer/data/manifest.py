@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import cast
 
 import numpy as np
 import polars as pl
+
+from nastransfer.data.digest import digest_rows, text_bytes
 
 PARTS = ("train", "val", "test")
 PART = pl.Enum(PARTS)
@@ -21,11 +23,13 @@ ROW_SCHEMA: dict[str, pl.DataType] = {
     "parent_part": PART,
     "key": pl.UInt64(),
     "container": pl.Categorical(),
+    "name": pl.String(),
     "offset": pl.Int64(),
     "length": pl.Int64(),
+    "modified": pl.Int64(),
 }
-_FORMAT = "nastransfer.manifest.1"
-_ABSENT = np.iinfo(np.int64).min
+_FORMAT = "nastransfer.manifest.2"
+_SLICE = 1 << 18
 
 
 def name_key(*names: str | int) -> int:
@@ -50,6 +54,35 @@ def mix_keys(base: int | np.ndarray, index: int | np.ndarray) -> np.ndarray:
         return cast(np.ndarray, state ^ (state >> np.uint64(31)))
 
 
+def path_keys(dataset: str, paths: Sequence[str] | pl.Series) -> np.ndarray:
+    """64-bit keys of file images, uint64 [images]: made once from the set's name and each path relative to its root.
+
+    A chain over the path's UTF-8 bytes, taken 8 at a time as little-endian numbers w (the last one padded with zeros):
+    h = `name_key(dataset)`, then h = `mix_keys(h ^ w, 0)` for each of them, last h = `mix_keys(h ^ bytes, 0)` with the
+    path's number of bytes.
+    """
+    series = paths if isinstance(paths, pl.Series) else pl.Series(paths, dtype=pl.String)
+    if series.null_count():
+        raise ValueError(f"every image needs a path, {series.null_count()} of {len(series)} have none")
+    keys = np.empty(len(series), np.uint64)
+    base = np.uint64(name_key(dataset))
+    for start in range(0, len(series), _SLICE):
+        some = series.slice(start, _SLICE)
+        text, sizes = text_bytes(some)
+        # Every run of 8 bytes of the text as a number, wherever it starts; 8 more bytes so that the last ones have all.
+        padded = np.frombuffer(text + bytes(8), np.uint8)
+        words = np.ndarray((len(text) + 1,), "<u8", padded, strides=(1,))
+        first = np.cumsum(sizes) - sizes
+        chain = np.full(len(some), base)
+        for at in range(0, int(sizes.max()), 8):
+            rows = np.flatnonzero(sizes > at)
+            spare = np.maximum(8 - (sizes[rows] - at), 0).astype(np.uint64) * np.uint64(8)
+            word = words[first[rows] + at] & (np.uint64(2**64 - 1) >> spare)
+            chain[rows] = mix_keys(chain[rows] ^ word, 0)
+        keys[start : start + len(some)] = mix_keys(chain ^ sizes.astype(np.uint64), 0)
+    return keys
+
+
 def part_series(codes: np.ndarray) -> pl.Series:
     """Parts as a column, from their positions in `PARTS`."""
     return pl.Series("part", PARTS, dtype=PART).gather(codes)
@@ -60,7 +93,10 @@ class Manifest:
     """Images of a data set, or of a proxy or part of one. Rows have the columns of `ROW_SCHEMA`:
 
     label (index into `classes`), part, parent_part (the part in the parent set), key (stable, from the image's name),
-    container, offset and length (where the bytes lie; null where there are none or not yet known).
+    container (what holds the image, relative to the set's root with "/": a folder, an archive, a pack, or a fixed word
+    for sets that ship with a library), name (of the file inside a folder), offset (row of a pack, place in an archive),
+    length (bytes) and modified (time of the file's last change, ns since 1970). Null: there is none, or, of the last
+    two, not yet known. `modified` is no part of `hash`: a copy of the same files is the same set.
     `selection` is the proxy's label, "all" for a whole set; `resolution` (pixels) is null for the native one.
     """
 
@@ -90,23 +126,25 @@ class Manifest:
         part: np.ndarray | pl.Series,
         key: np.ndarray,
         container: str | pl.Series,
-        offset: np.ndarray | None = None,
+        name: pl.Series | None = None,
+        offset: np.ndarray | pl.Series | None = None,
+        length: np.ndarray | pl.Series | None = None,
+        modified: np.ndarray | pl.Series | None = None,
         resolution: int | None = None,
     ) -> Manifest:
         """A whole set's manifest from columns of equal length; `part` holds names of parts (or codes 0, 1, 2)."""
         parts = part_series(part) if isinstance(part, np.ndarray) else part.cast(PART)
+        columns = {
+            "parent_part": parts,
+            "container": container,
+            "name": name,
+            "offset": offset,
+            "length": length,
+            "modified": modified,
+        }
         frame = pl.DataFrame({"label": label.astype(np.uint32), "part": parts, "key": key})
-        rows = frame.with_columns(
-            pl.col("part").alias("parent_part"),
-            (container if isinstance(container, pl.Series) else pl.lit(container))
-            .cast(pl.Categorical)
-            .alias("container"),
-            pl.lit(None, pl.Int64).alias("offset")
-            if offset is None
-            else pl.Series("offset", offset, pl.Int64),
-            pl.lit(None, pl.Int64).alias("length"),
-        ).select(list(ROW_SCHEMA))
-        return cls(dataset, tuple(classes), rows, resolution=resolution)
+        rows = frame.with_columns(_column(values, name) for name, values in columns.items())
+        return cls(dataset, tuple(classes), rows.select(list(ROW_SCHEMA)), resolution=resolution)
 
     @classmethod
     def from_counts(
@@ -148,27 +186,12 @@ class Manifest:
 
     @cached_property
     def hash(self) -> str:
-        """Digest (32 hex digits) of the classes, the resolution and every row, whatever the order of the rows.
+        """Digest (32 hex digits) of the classes, the resolution and every row but for `modified`, whatever their order.
 
-        Made of numbers in a fixed byte order, so it does not depend on polars' own hashing or its version.
+        See `digest_rows`: a sort by key and a BLAKE2b of every column.
         """
-        rows = self.rows.sort("key", "label", "part", "container", "offset")
-        names = sorted(rows["container"].cast(pl.String).unique().drop_nulls().to_list())
-        digest = hashlib.blake2b(digest_size=16)
-        head = [_FORMAT, self.dataset, list(self.classes), self.resolution, names, len(rows)]
-        digest.update(json.dumps(head, ensure_ascii=True).encode("ascii"))
-        codes = rows["container"].cast(pl.String).cast(pl.Enum(names)).to_physical()
-        for values, kind in (
-            (rows["key"], "<u8"),
-            (rows["label"], "<u4"),
-            (rows["part"].to_physical(), "<u1"),
-            (rows["parent_part"].to_physical(), "<u1"),
-            (codes.cast(pl.Int64).fill_null(_ABSENT), "<i8"),
-            (rows["offset"].fill_null(_ABSENT), "<i8"),
-            (rows["length"].fill_null(_ABSENT), "<i8"),
-        ):
-            digest.update(values.to_numpy().astype(kind).tobytes())
-        return digest.hexdigest()
+        head = [_FORMAT, self.dataset, list(self.classes), self.resolution]
+        return digest_rows(head, self.rows.drop("modified"), key="key")
 
     def count(self, part: str | None = None) -> int:
         """Number of images of a part, or of all parts."""
@@ -225,6 +248,10 @@ class Manifest:
         """Read what `save` wrote; `ValueError` for a file that is no manifest or does not match its own hash."""
         try:
             head = json.loads(pl.read_parquet_metadata(path)["nastransfer"])
+            if head["format"] != _FORMAT:
+                raise ValueError(
+                    f"{path} has the format {head['format']!r}, wanted is {_FORMAT!r}: make it anew"
+                )
             rows = pl.read_parquet(path).select(pl.col(name).cast(kind) for name, kind in ROW_SCHEMA.items())
             manifest = cls(
                 head["dataset"], tuple(head["classes"]), rows, head["selection"], head["resolution"]
@@ -240,3 +267,9 @@ def _part(name: str) -> str:
     if name not in PARTS:
         raise ValueError(f"part must be one of {list(PARTS)}, got {name!r}")
     return name
+
+
+def _column(values: object, name: str) -> pl.Expr | pl.Series:
+    if isinstance(values, np.ndarray | pl.Series):
+        return pl.Series(name, values).cast(ROW_SCHEMA[name])
+    return pl.lit(values).cast(ROW_SCHEMA[name]).alias(name)

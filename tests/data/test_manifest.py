@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nastransfer.data.manifest import Manifest, mix_keys, name_key
+from nastransfer.data.manifest import Manifest, mix_keys, name_key, path_keys
 
 COUNTS = {"ant": 10, "bee": 5, "cow": 0, "dog": 7}
 
@@ -27,6 +27,60 @@ def test_mix_is_splitmix64() -> None:
 def test_keys_of_names_are_the_ones_of_ever() -> None:
     assert name_key("farm", "ant") == 1820326502994966659
     assert name_key("farm", 1) != name_key("farm", "1")
+
+
+def test_keys_of_paths_are_a_chain_over_their_bytes() -> None:
+    paths = ["a", "abcdefgh", "n01440764/n01440764_10026.JPEG", "é/日本.png", ""]
+    expected = []
+    for path in paths:
+        content, key = path.encode(), name_key("farm")
+        for at in range(0, len(content), 8):
+            key = int(mix_keys(key ^ int.from_bytes(content[at : at + 8], "little"), 0))
+        expected.append(int(mix_keys(key ^ len(content), 0)))
+    assert path_keys("farm", paths).tolist() == expected
+    assert path_keys("farm", pl.Series(paths)).tolist() == expected
+    assert path_keys("farm", ["a"])[0] != path_keys("barn", ["a"])[0]
+    assert not len(path_keys("farm", []))
+    with pytest.raises(ValueError, match="1 of 2 have none"):
+        path_keys("farm", pl.Series(["a", None]))
+
+
+def test_keys_of_paths_do_not_depend_on_what_stands_beside_them() -> None:
+    paths = pl.Series([f"class {i % 7}/{'x' * (i % 41)}{i}.jpg" for i in range(300_000)])
+    keys = path_keys("farm", paths)
+    assert len(np.unique(keys)) == len(paths)
+    assert (path_keys("farm", paths.reverse())[::-1] == keys).all()
+
+
+def test_build_takes_every_column() -> None:
+    built = Manifest.build(
+        "farm",
+        ["ant"],
+        label=np.zeros(2, np.int64),
+        part=np.array([0, 2]),
+        key=path_keys("farm", ["ant/1.png", "ant/2.png"]),
+        container=pl.Series(["ant", "ant"]),
+        name=pl.Series(["1.png", "2.png"]),
+        length=pl.Series([7, None]),
+        modified=np.array([5, 6]),
+    )
+    assert built.rows.drop("key", "parent_part", "part").rows() == [
+        (0, "ant", "1.png", None, 7, 5),
+        (0, "ant", "2.png", None, None, 6),
+    ]
+
+
+def test_hash_leaves_out_the_time_of_change_and_holds_for_repeated_keys(manifest: Manifest) -> None:
+    later = Manifest(
+        "farm", manifest.classes, manifest.rows.with_columns(pl.lit(9, pl.Int64).alias("modified"))
+    )
+    assert later.hash == manifest.hash
+    containers = pl.when(pl.col("offset") > 4).then(pl.lit("a")).otherwise(pl.lit("b")).cast(pl.Categorical)
+    names = pl.format("{}.png", "offset")
+    rows = manifest.rows.with_columns(pl.lit(1, pl.UInt64).alias("key"), container=containers, name=names)
+    repeated = Manifest("farm", manifest.classes, rows)
+    shuffled = Manifest("farm", manifest.classes, rows.sample(fraction=1.0, shuffle=True, seed=1))
+    assert shuffled.hash == repeated.hash != manifest.hash
 
 
 def test_counts(manifest: Manifest) -> None:
@@ -48,7 +102,7 @@ def test_floor_of_the_test_part() -> None:
 
 
 def test_hash_covers_rows_and_classes_but_not_their_order(manifest: Manifest) -> None:
-    assert manifest.hash == "78008898ea7d79e37268e6b2445b1a6a"
+    assert manifest.hash == "45cd9ce5f426a4ae5897b2005ef7e078"
     shuffled = Manifest("farm", manifest.classes, manifest.rows.sample(fraction=1.0, shuffle=True, seed=1))
     assert shuffled.hash == manifest.hash
     changed = {
@@ -59,6 +113,7 @@ def test_hash_covers_rows_and_classes_but_not_their_order(manifest: Manifest) ->
         "container": pl.lit("elsewhere").cast(pl.Categorical),
         "offset": pl.lit(None, pl.Int64),
         "length": pl.lit(1, pl.Int64),
+        "name": pl.lit("1.png"),
     }
     hashes = {
         Manifest("farm", manifest.classes, manifest.rows.with_columns(value.alias(column))).hash
@@ -95,6 +150,10 @@ def test_bad_files_are_refused(manifest: Manifest, tmp_path: Path) -> None:
     path = tmp_path / "farm.parquet"
     pl.DataFrame({"a": [1]}).write_parquet(path)
     with pytest.raises(ValueError, match="not a manifest"):
+        Manifest.load(path)
+    older = manifest.rows.with_columns(pl.col("part", "parent_part", "container").cast(pl.String))
+    older.write_parquet(path, metadata={"nastransfer": '{"format": "nastransfer.manifest.1"}'})
+    with pytest.raises(ValueError, match=r"format 'nastransfer.manifest.1', wanted is .*make it anew"):
         Manifest.load(path)
     path.write_text("torn")
     with pytest.raises(ValueError, match="not a manifest"):
