@@ -26,6 +26,15 @@ def published() -> pl.DataFrame:
     return results_frame(row for table in _content()["tables"] for row in _rows(table))
 
 
+def published_sets() -> pl.DataFrame:
+    """Table 1 of NASTransfer, one row a set: columns name, selection, classes, train and val (as printed: `128K`).
+
+    The printed val part is the test part of whole sets, the official validation images in ImageNet1K's proxies, and the
+    second half of what a search sees in ImageNet22K's.
+    """
+    return pl.DataFrame(_content()["sets"]["rows"])
+
+
 def citations() -> dict[str, str]:
     """Name of each paper, as in the column `study`, to its citation with the address."""
     return {paper["name"]: f"{paper['citation']}, {paper['url']}" for paper in _content()["papers"].values()}

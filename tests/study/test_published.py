@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from nastransfer.study.frame import SCHEMA
-from nastransfer.study.published import citations, published
+from nastransfer.study.published import citations, published, published_sets
 
 
 def value(column: str, **where: Any) -> float:
@@ -94,3 +94,11 @@ def test_a_caller_cannot_change_what_the_next_one_reads() -> None:
     frame = published()
     frame[0, "ri_percent"] = 99.0
     assert published()[0, "ri_percent"] != 99.0
+
+
+def test_table_1_of_sets_and_proxies() -> None:
+    frame = published_sets()
+    assert frame.columns == ["name", "selection", "classes", "train", "val"] and frame.height == 6 + 8
+    assert frame.filter(name="imagenet22k-p2").row(0) == ("imagenet22k-p2", "uniform", 13_377, "35K", "35K")
+    assert frame.filter(name="imagenet1k-p2")["train"].item() == "258K"
+    assert frame["selection"].to_list().count("random") == 5
