@@ -1,8 +1,9 @@
-"""Images at another resolution, by integer arithmetic: the same bytes on every machine and in every version."""
+"""Images at another resolution, by integer arithmetic (`resize`: the same bytes everywhere); squares cut from photos."""
 
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
 _CHUNK_BYTES = 1 << 25
 
@@ -42,3 +43,15 @@ def _weights(side: int, resolution: int) -> np.ndarray:
     unit = 2 * resolution
     centre = np.clip((2 * new + 1) * side - resolution, 0, (side - 1) * unit)
     return np.maximum(unit - np.abs(centre - old * unit), 0).astype(np.int32)
+
+
+def square(image: np.ndarray, pixels: int) -> np.ndarray:
+    """An image uint8 [height, width, 3] as [pixels, pixels, 3]: shorter side scaled, then the middle cut out."""
+    height, width = image.shape[:2]
+    short = min(height, width)
+    if short != pixels:
+        size = (round(width * pixels / short), round(height * pixels / short))
+        method = Image.Resampling.BOX if short > pixels else Image.Resampling.BILINEAR
+        image = np.asarray(Image.fromarray(image).resize(size, method))
+    top, left = (image.shape[0] - pixels) // 2, (image.shape[1] - pixels) // 2
+    return image[top : top + pixels, left : left + pixels]

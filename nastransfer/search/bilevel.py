@@ -97,6 +97,7 @@ class Bilevel:
             network = Supernet(data.classes, settings.channels, settings.cells, data.dataset.stem)
         self.network = place(network, self.device).train()
         self.alphas = [self._first_alpha(streams.torch("alphas")) for _ in ("normal", "reduce")]
+        self.weights = list(self.network.parameters())
         self.weight_optimizer = sgd(self.network, settings.lr, settings.momentum, settings.weight_decay)
         self.arch_optimizer = torch.optim.Adam(
             self.alphas,
@@ -122,7 +123,7 @@ class Bilevel:
     def architecture_step(self, images: Tensor, labels: Tensor) -> None:
         """Move the alphas by a batch of the validation half."""
         with timed(self._seconds, "seconds_architecture", self.device):
-            with frozen(self.network):
+            with frozen(self.weights):
                 logits = self.network(images, *self.mixtures())
             loss = cross_entropy(logits, labels)
             architecture_step(self.arch_optimizer, self.alphas, loss)

@@ -17,10 +17,10 @@ from nastransfer.data.batches import Batches, load_batches
 from nastransfer.data.datasets import Dataset
 from nastransfer.data.manifest import PART
 from nastransfer.data.streams import Streams
+from nastransfer.data.transforms import cutout
 from nastransfer.space import cost
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.network import Network
-from nastransfer.train.cutout import cutout
 from nastransfer.train.device import exact_fp32, machine_cost, pick_device, place, seeded, timed
 from nastransfer.train.loop import Batch, Scores, TrainScores, evaluate, num_steps, sgd, train_epoch
 from nastransfer.train.protocol import Protocol

@@ -63,9 +63,12 @@ def sgd(network: nn.Module, lr: float, momentum: float, weight_decay: float) -> 
 
 
 @contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
-    """Inside, a forward pass of `network` prepares no gradient of its weights: those of the inputs cost less then."""
-    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+def frozen(weights: Iterable[Tensor]) -> Iterator[None]:
+    """Inside, a forward pass prepares no gradient of these weights: what is left costs less then.
+
+    Takes the weights, not their network: to collect thousands anew in every step costs more than to freeze them.
+    """
+    learning = [parameter for parameter in weights if parameter.requires_grad]
     for parameter in learning:
         parameter.requires_grad_(False)
     try:

@@ -126,7 +126,7 @@ class Search:
 
     def first_order(self) -> None:
         """Alphas down the loss of the validation batch at the present weights, then a weight step."""
-        with frozen(self.supernet):
+        with frozen(self.weights):
             self._move_alphas(self._alpha_gradients(self.val))
         self._weight_step()
 
@@ -167,7 +167,7 @@ class Search:
             with torch.no_grad():
                 torch._foreach_copy_(self.weights, saved)
                 torch._foreach_add_(self.weights, along, alpha=sign * epsilon)
-            with frozen(self.supernet):
+            with frozen(self.weights):
                 sides.append(self._alpha_gradients(self.train))
         with torch.no_grad():
             torch._foreach_copy_(self.weights, saved)

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nastransfer.train.cutout import cutout
 from nastransfer.train.loop import (
     Diverged,
     Tally,
@@ -159,17 +158,3 @@ def test_a_last_image_alone_joins_the_batch_before(number: int) -> None:
     assert all(torch.equal(x.flatten().long(), y) for x, y in joined)
     assert number == 1 or all(len(labels) > 1 for _, labels in joined)
     assert len(joined) == num_steps(number, 4)
-
-
-def test_cutout_blanks_a_square_around_a_uniform_centre() -> None:
-    """Of 12 centres in a row, 4 hit a pixel in the middle and 3 the first one (squares reach from -2 to +1)."""
-    ones = torch.ones(20_000, 2, 12, 12)
-    cut = cutout(ones, 4, torch.Generator().manual_seed(0))
-    assert torch.equal(cut[:, 0], cut[:, 1])
-    hit = (1 - cut[:, 0]).mean(dim=0)
-    assert float(hit[6, 6]) == pytest.approx((4 / 12) ** 2, abs=0.01)
-    assert float(hit[0, 6]) == pytest.approx((3 / 12) * (4 / 12), abs=0.01)
-    areas = (1 - cut[:, 0]).sum(dim=(1, 2))
-    assert float(areas.max()) == 16
-    assert float(areas.min()) == 4
-    assert torch.equal(ones, torch.ones_like(ones))

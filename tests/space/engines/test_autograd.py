@@ -80,7 +80,7 @@ def test_one_output_may_be_propagated_backward_twice() -> None:
 def test_a_second_backward_after_a_step_is_refused_by_both() -> None:
     for module in twins(supernet()):
         mix = [mixture(kind).requires_grad_() for kind in (1, 2)]
-        with frozen(module):
+        with frozen(module.parameters()):
             loss = losses(module(X, *mix), LABELS)
             loss.backward(retain_graph=True)
         with torch.no_grad():

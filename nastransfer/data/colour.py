@@ -1,0 +1,71 @@
+"""Colour jitter of whole batches: what torchvision's ColorJitter does to an image, with numbers drawn beforehand.
+
+On values 0..255 as floats: where Pillow rounds to bytes after every change, nothing is rounded here.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Luma of ITU-R BT.601, in torchvision's digits.
+_GREY = (0.2989, 0.587, 0.114)
+_TINY = 1e-6
+
+
+def colour_jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
+    """`images` float32 [n, 3, height, width] of values 0..255, their brightness, contrast, saturation and hue changed.
+
+    factors float32 [n, 4]: how much of each is kept (1: all), and the turn of the hue (1: once around the wheel); order
+    int64 [n, 4]: which of the four comes first, second and so on. Both lie on the CPU.
+    """
+    changes = (_brightness, _contrast, _saturation, _hue)
+    place = torch.arange(len(images))
+    for step in range(len(changes)):
+        # Images with the same change are brought together, so that each change works on a slice, in place.
+        together = order[place, step].argsort()
+        images, place = images.index_select(0, together.to(images.device)), place[together]
+        sizes = order[:, step].bincount(minlength=len(changes)).tolist()
+        for kind, some, of in zip(range(len(changes)), images.split(sizes), place.split(sizes), strict=True):
+            if len(some):
+                changes[kind](some, factors[of, kind].view(-1, 1, 1, 1).to(images.device))
+    return images.index_select(0, place.argsort().to(images.device))
+
+
+def _brightness(images: Tensor, factor: Tensor) -> None:
+    images.mul_(factor).clamp_(0, 255)
+
+
+def _contrast(images: Tensor, factor: Tensor) -> None:
+    _blend(images, _grey(images).mean(dim=(2, 3), keepdim=True), factor)
+
+
+def _saturation(images: Tensor, factor: Tensor) -> None:
+    _blend(images, _grey(images), factor)
+
+
+def _blend(images: Tensor, other: Tensor, factor: Tensor) -> None:
+    images.mul_(factor).add_(other * (1 - factor)).clamp_(0, 255)
+
+
+def _grey(images: Tensor) -> Tensor:
+    red, green, blue = images.split(1, dim=1)
+    return (red * _GREY[0]).add_(green, alpha=_GREY[1]).add_(blue, alpha=_GREY[2])
+
+
+def _hue(images: Tensor, factor: Tensor) -> None:
+    """The hue turned, value and chroma (the largest channel, and how far the smallest lies below it) kept.
+
+    With the hue h on a wheel of 6 (red 0, green 2, blue 4) a channel is smallest + chroma * f, where f falls linearly
+    from 1 to 0 between a distance of 1 and 2 from the channel's own place on the wheel.
+    """
+    red, green, blue = images.unbind(1)
+    high = torch.maximum(torch.maximum(red, green), blue)
+    low = torch.minimum(torch.minimum(red, green), blue)
+    chroma = high - low
+    near_green, near_blue = (blue - red).add_(chroma, alpha=2), (red - green).add_(chroma, alpha=4)
+    hue = torch.where(high == red, green - blue, torch.where(high == green, near_green, near_blue))
+    # Grey has no hue: it counts as 0, and no chroma is spread.
+    hue = hue.div_(chroma.clamp(min=_TINY)).add_(6 * factor[:, 0]).remainder_(6)
+    for channel, share in enumerate(((hue - 3).abs_().sub_(1), 2 - (hue - 2).abs_(), 2 - (hue - 4).abs_())):
+        torch.addcmul(low, chroma, share.clamp_(0, 1), out=images[:, channel])

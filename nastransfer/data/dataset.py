@@ -1,0 +1,149 @@
+"""An open data set: which images it has (its manifest), how they are read, what is to be known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from nastransfer.data.files import BadImage, decode_rgb, image_path, read_bytes
+from nastransfer.data.manifest import PART, ROW_SCHEMA, Manifest
+from nastransfer.data.resize import resize, square
+from nastransfer.data.verify import verify
+
+# Given a manifest, its images at the native side, uint8 [n, 3, pixels, pixels], in the order of its rows.
+Reader = Callable[[Manifest], np.ndarray]
+
+REJECT_SCHEMA: dict[str, Any] = {
+    "class": pl.String(),
+    "part": PART,
+    "container": pl.String(),
+    "name": pl.String(),
+    "reason": pl.String(),
+}
+
+
+def no_rejects() -> pl.DataFrame:
+    """An empty list of rejects: columns class, part, container, name, reason."""
+    return pl.DataFrame(schema=REJECT_SCHEMA)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set, or a proxy of one: which images (manifest), how to read them and how to feed them to a network.
+
+    mean, std: of each colour channel, for values in 0..1. flip: whether a mirror image shows the same class.
+    stem: the network's first layers ("cifar" up to 64 px). pixels: native side; of a set of image files, which have
+    any size, the side that `read` brings them to. synthetic: neither photos nor scans.
+    root: the folder that containers are relative to; None for sets that ship with a Python package.
+    form: how the set lies on disk. rejects: what was found and is not used, with the reason. notes: how the set
+    differs from what was published.
+    """
+
+    name: str
+    manifest: Manifest
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    terms: str
+    synthetic: bool
+    domain: str
+    flip: bool
+    stem: Literal["cifar", "imagenet"]
+    pixels: int
+    read: Reader
+    root: Path | None = None
+    form: str = "in memory"
+    rejects: pl.DataFrame = field(default_factory=no_rejects, repr=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; a label is a position in it."""
+        return self.manifest.classes
+
+    @property
+    def has_files(self) -> bool:
+        """Whether every image is a file of its own."""
+        names = self.manifest.rows["name"]
+        return self.root is not None and len(names) > 0 and names.null_count() == 0
+
+    def read_images(
+        self, manifest: Manifest | None = None, resolution: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The images of a manifest of this set (default: all), uint8 [n, 3, side, side], and labels int64 [n].
+
+        In the order of the keys, whatever the order of the rows. A manifest with a `resolution` of its own (a proxy of
+        small images) is brought to that side first: detail that it took away does not come back with a larger
+        `resolution`. `ValueError` for another set's manifest.
+        """
+        manifest = self.manifest if manifest is None else manifest
+        if manifest.dataset != self.manifest.dataset:
+            raise ValueError(f"{self.name!r} cannot read a manifest of {manifest.dataset!r}")
+        manifest = replace(manifest, rows=manifest.rows.sort("key"))
+        images = self.read(manifest)
+        for side in (manifest.resolution, resolution):
+            images = resize(images, side) if side is not None else images
+        return images, manifest.rows["label"].to_numpy().astype(np.int64)
+
+    def image(self, row: Mapping[str, Any]) -> np.ndarray:
+        """One image at its own size, uint8 [height, width, 3]; `row` is a row of this set's manifest, by column.
+
+        Of an image file: `ChangedImage` where its size or time is not what the manifest says, `BadImage` with the
+        reason where it cannot be decoded.
+        """
+        if row["name"] is not None and self.root is not None:
+            return _file_image(self.root, row)
+        one = replace(self.manifest, rows=pl.DataFrame([dict(row)], schema=ROW_SCHEMA))
+        return np.ascontiguousarray(self.read(one)[0].transpose(1, 2, 0))
+
+    def verified(
+        self, *, workers: int | None = None, cache: bool = True, progress: bool = True
+    ) -> Dataset:
+        """The set without the image files that cannot be used; these are in its `rejects`, with their reasons.
+
+        Sizes and times of the others are in its manifest, and are compared when a file is opened later on. A set
+        whose images are no files of their own is returned as it is: its manifest names the bytes of its packs.
+        """
+        if not self.has_files or self.root is None:
+            return self
+        checked = verify(self.manifest, self.root, workers=workers, cache=cache, progress=progress)
+        rejects = pl.concat([self.rejects, checked.rejects.cast(REJECT_SCHEMA).select(list(REJECT_SCHEMA))])
+        return replace(self, manifest=checked.manifest, rejects=rejects)
+
+    def with_manifest(self, manifest: Manifest) -> Dataset:
+        """The same set with fewer images, such as a proxy of it; `ValueError` for another set's manifest."""
+        if manifest.dataset != self.manifest.dataset:
+            raise ValueError(f"{self.name!r} cannot take a manifest of {manifest.dataset!r}")
+        return replace(self, manifest=manifest)
+
+
+def file_reader(root: Path, pixels: int) -> Reader:
+    """A reader of image files: shorter side scaled to `pixels`, then the middle cut out."""
+    return partial(_read_files, root, pixels)
+
+
+def _file_image(root: Path, row: Mapping[str, Any]) -> np.ndarray:
+    content = read_bytes(root, row["container"], row["name"], row["offset"], row["length"], row["modified"])
+    return decode_rgb(content)
+
+
+def _read_files(root: Path, pixels: int, manifest: Manifest) -> np.ndarray:
+    images = np.empty((len(manifest), 3, pixels, pixels), np.uint8)
+
+    def read_into(place: int, row: Mapping[str, Any]) -> None:
+        try:
+            images[place] = square(_file_image(root, row), pixels).transpose(2, 0, 1)
+        except BadImage as error:
+            raise BadImage(f"{image_path(root, row['container'], row['name'])}: {error.reason}") from error
+
+    # Decoding runs outside Python's lock; as many threads as the runner left to this process.
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        for _ in pool.map(read_into, range(len(manifest)), manifest.rows.iter_rows(named=True)):
+            pass
+    return images
