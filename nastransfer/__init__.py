@@ -17,6 +17,8 @@ _HOMES = {
     "Manifest": "data.manifest",
     "Dataset": "data.datasets",
     "datasets": "data.datasets",
+    "folder": "data.datasets",
+    "table": "data.datasets",
     "open_dataset": "data.datasets",
     "ProxySpec": "data.proxies",
     "proxies": "data.proxies",

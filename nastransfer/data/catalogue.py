@@ -1,4 +1,4 @@
-"""What is known of every public set: what it shows, its terms, its published sizes, its forms on disk, how to get it."""
+"""What is known of every public set: what it shows, its terms and published sizes, its forms on disk, how to get it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _DOWNLOAD = 'nt.open_dataset("{name}", root=<folder>, download=True), or '
 
 @dataclass(frozen=True)
 class PublicSet:
-    """A public set. published: images a part in the set's default split; other_splits: the same by the name of the split
-    where the set has others ("all": only the sum is known).
+    """A public set. published: images a part in the set's default split; other_splits: the same by the name of
+    the split where the set has others ("all": only the sum is known).
 
     pixels: side of the images where the publisher's layout is opened (a pack has its own). pack: the set, or a part of
     it, in one Parquet file; it is read where the publisher's layout is absent.

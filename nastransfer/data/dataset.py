@@ -15,7 +15,6 @@ import polars as pl
 from nastransfer.data.files import BadImage, decode_rgb, image_path, read_bytes
 from nastransfer.data.manifest import PART, ROW_SCHEMA, Manifest
 from nastransfer.data.resize import resize, square
-from nastransfer.data.verify import verify
 
 # Given a manifest, its images at the native side, uint8 [n, 3, pixels, pixels], in the order of its rows.
 Reader = Callable[[Manifest], np.ndarray]
@@ -102,9 +101,7 @@ class Dataset:
         one = replace(self.manifest, rows=pl.DataFrame([dict(row)], schema=ROW_SCHEMA))
         return np.ascontiguousarray(self.read(one)[0].transpose(1, 2, 0))
 
-    def verified(
-        self, *, workers: int | None = None, cache: bool = True, progress: bool = True
-    ) -> Dataset:
+    def verified(self, *, workers: int | None = None, cache: bool = True, progress: bool = True) -> Dataset:
         """The set without the image files that cannot be used; these are in its `rejects`, with their reasons.
 
         Sizes and times of the others are in its manifest, and are compared when a file is opened later on. A set
@@ -112,6 +109,8 @@ class Dataset:
         """
         if not self.has_files or self.root is None:
             return self
+        from nastransfer.data.verify import verify
+
         checked = verify(self.manifest, self.root, workers=workers, cache=cache, progress=progress)
         rejects = pl.concat([self.rejects, checked.rejects.cast(REJECT_SCHEMA).select(list(REJECT_SCHEMA))])
         return replace(self, manifest=checked.manifest, rejects=rejects)

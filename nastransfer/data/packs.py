@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from dataclasses import dataclass
 from functools import cache, partial
@@ -12,10 +11,11 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from PIL import Image
 
+from nastransfer.data.files import BadImage, decode_rgb
+from nastransfer.data.layouts.layout import per_class_80
 from nastransfer.data.manifest import PART, Manifest, mix_keys, name_key, part_series
-from nastransfer.data.splits import rank_within
+from nastransfer.data.resize import square
 
 DATA_VARIABLE = "NASTRANSFER_DATA"
 _COLUMNS = ("image", "label", "label_name", "split")
@@ -23,7 +23,7 @@ _COLUMNS = ("image", "label", "label_name", "split")
 
 @dataclass(frozen=True)
 class Pack:
-    """What is known of a pack beforehand: file name, native side in pixels, kind of images, terms of use, parts.
+    """What is known of a pack beforehand: file name, native side in pixels, and where its parts come from.
 
     split: given (the file's), val_is_test (the file's val part is the only labelled one to test on), or per_class_80
     (of every class floor(0.8 n) images by key are the train part, the rest the test part; methods.md 8.3).
@@ -31,51 +31,16 @@ class Pack:
 
     file: str
     pixels: int
-    domain: str
-    terms: str
-    flip: bool = True
     split: Literal["given", "val_is_test", "per_class_80"] = "given"
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 
-_CIFAR_MEAN = (0.49139968, 0.48215827, 0.44653124)
-_CIFAR_STD = (0.24703233, 0.24348505, 0.26158768)
-_RESEARCH = "research and testing only; "
-
-# Means and deviations as of methods.md 8.4: CIFAR's for both CIFAR sets, ImageNet's for the others.
 PACKS: dict[str, Pack] = {
-    "cifar10": Pack(
-        "cifar10.parquet",
-        32,
-        "photographs of objects",
-        _RESEARCH + "Krizhevsky 2009",
-        mean=_CIFAR_MEAN,
-        std=_CIFAR_STD,
-    ),
-    "cifar100": Pack(
-        "cifar100.parquet",
-        32,
-        "photographs of objects",
-        _RESEARCH + "Krizhevsky 2009",
-        mean=_CIFAR_MEAN,
-        std=_CIFAR_STD,
-    ),
-    "flowers102": Pack(
-        "flowers102.parquet",
-        64,
-        "photographs of flowers",
-        _RESEARCH + "Nilsback and Zisserman 2008",
-        split="per_class_80",
-    ),
-    "tiny_imagenet200": Pack(
-        "tiny_imagenet200.parquet",
-        64,
-        "photographs of objects",
-        _RESEARCH + "ImageNet's terms",
-        split="val_is_test",
-    ),
-    "scene15": Pack("scene15.parquet", 64, "grey photographs of scenes", _RESEARCH + "Lazebnik et al. 2006"),
+    "cifar10": Pack("cifar10.parquet", 32),
+    "cifar100": Pack("cifar100.parquet", 32),
+    "flowers102": Pack("flowers102.parquet", 64, "per_class_80"),
+    "tiny_imagenet200": Pack("tiny_imagenet200.parquet", 64, "val_is_test"),
+    "scene15": Pack("scene15.parquet", 64),
+    "imagenet1k_one_per_class": Pack("imagenet1k_one_per_class.parquet", 64),
 }
 
 
@@ -116,8 +81,7 @@ def pack_manifest(dataset: str, pack: Pack, path: Path) -> Manifest:
     label = table["label"].to_numpy()
     key = mix_keys(name_key(dataset), row)
     if pack.split == "per_class_80":
-        sizes = np.bincount(label)
-        part = part_series(np.where(rank_within(label, key) < sizes[label] * 4 // 5, 0, 2))
+        part = part_series(per_class_80(label, key))
     else:
         part = table["split"].cast(PART)
         if pack.split == "val_is_test":
@@ -153,10 +117,8 @@ class PackReader:
         for index in np.unique(row[~self._decoded[row]]):
             try:
                 self._images[index] = decode(self._bytes[int(index)], self._pixels)
-            except OSError as error:
-                raise ValueError(
-                    f"{self._path}, row {index}: the image cannot be decoded: {error}"
-                ) from error
+            except BadImage as error:
+                raise BadImage(f"{self._path}, row {index}: the image cannot be decoded: {error}") from error
             self._decoded[index] = True
         return self._images[row]
 
@@ -169,13 +131,4 @@ def reader(path: Path, pixels: int) -> PackReader:
 
 def decode(content: bytes, pixels: int) -> np.ndarray:
     """An encoded image as RGB, uint8 [3, pixels, pixels]: shorter side scaled to `pixels`, then the middle cut out."""
-    with Image.open(io.BytesIO(content)) as opened:
-        image = opened.convert("RGB")
-    width, height = image.size
-    short = min(width, height)
-    if short != pixels:
-        size = (round(width * pixels / short), round(height * pixels / short))
-        image = image.resize(size, Image.Resampling.BOX if short > pixels else Image.Resampling.BILINEAR)
-    left, top = (image.width - pixels) // 2, (image.height - pixels) // 2
-    square = np.asarray(image)[top : top + pixels, left : left + pixels]
-    return np.ascontiguousarray(square.transpose(2, 0, 1))
+    return np.ascontiguousarray(square(decode_rgb(content), pixels).transpose(2, 0, 1))

@@ -1,4 +1,4 @@
-"""Images at another resolution, by integer arithmetic (`resize`: the same bytes everywhere); squares cut from photos."""
+"""Images at another resolution, by integer arithmetic (the same bytes everywhere), and squares cut from photos."""
 
 from __future__ import annotations
 

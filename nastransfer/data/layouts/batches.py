@@ -61,9 +61,7 @@ class BatchFile:
             case _Recorded(
                 state=(_, (int(count), int(width)), _Recorded(args=(b"u1", *_)), fortran, bytes(content))
             ) if width == _PIXELS and len(content) == count * width:
-                rows = np.frombuffer(content, np.uint8).reshape(
-                    count, width, order="F" if fortran else "C"
-                )
+                rows = np.frombuffer(content, np.uint8).reshape(count, width, order="F" if fortran else "C")
                 return np.ascontiguousarray(rows).reshape(count, 3, SIDE, SIDE)
         raise ValueError(f"{self.path}: 'data' must be an array uint8 [images, {_PIXELS}]")
 

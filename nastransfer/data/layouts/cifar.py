@@ -23,7 +23,8 @@ class CifarOptions(Options):
     """Options of `cifar10` and `cifar100`."""
 
     checksums: bool = Field(
-        default=True, description="refuse batches whose md5 is not the published one; false: own files in this layout"
+        default=True,
+        description="refuse batches whose md5 is not the published one; false: own files in this layout",
     )
 
 
@@ -107,7 +108,9 @@ def _images(root: Path, container: str) -> np.ndarray:
     name, _, md5 = container.rpartition("@")
     batch = read_batch_file(root / name, None)
     if batch.md5 != md5:
-        raise ValueError(f"{root / name} was changed after it was indexed (md5 {batch.md5}, was {md5}): open the set anew")
+        raise ValueError(
+            f"{root / name} was changed after it was indexed (md5 {batch.md5}, was {md5}): open the set anew"
+        )
     return batch.images()
 
 

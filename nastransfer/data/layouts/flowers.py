@@ -1,6 +1,7 @@
-"""Oxford Flowers 102 as published: `jpg/image_00001.jpg` ..., `imagelabels.mat`, `setid.mat` (Nilsback, Zisserman 2008).
+"""Oxford Flowers 102 as published: `jpg/image_00001.jpg` and so on, `imagelabels.mat`, `setid.mat`.
 
-https://www.robots.ox.ac.uk/~vgg/data/flowers/102/; names of the classes and md5 of the files as in torchvision.
+Nilsback, Zisserman 2008; https://www.robots.ox.ac.uk/~vgg/data/flowers/102/. Names of the classes and md5 of the files
+as in torchvision.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import polars as pl
 from pydantic import Field
 
 from nastransfer.data.layouts.layout import Index, Layout, Options, missing_note, need, per_class_80
+from nastransfer.data.layouts.matlab import read_matlab
 from nastransfer.data.manifest import Manifest, path_keys
 
 MD5 = {
@@ -54,9 +56,8 @@ def _index(dataset: str, root: Path, options: FlowersOptions) -> Index:
     need(root, {"jpg": "images", "imagelabels.mat": "labels", "setid.mat": "parts"})
     label = _numbers(root / "imagelabels.mat", "labels").astype(np.int64) - 1
     if len(label) and not 0 <= label.min() <= label.max() < len(CLASSES):
-        raise ValueError(
-            f"{root / 'imagelabels.mat'}: labels must be 1 to {len(CLASSES)}, got {label.min() + 1} to {label.max() + 1}"
-        )
+        found = f"{label.min() + 1} to {label.max() + 1}"
+        raise ValueError(f"{root / 'imagelabels.mat'}: labels must be 1 to {len(CLASSES)}, got {found}")
     part = _official_parts(root / "setid.mat", len(label))
     names = np.array([f"image_{number:05d}.jpg" for number in range(1, len(label) + 1)])
     key = path_keys(dataset, pl.Series([f"jpg/{name}" for name in names], dtype=pl.String))
@@ -83,11 +84,15 @@ def _official_parts(path: Path, images: int) -> np.ndarray:
     for key, code in _OFFICIAL.items():
         number = _numbers(path, key).astype(np.int64)
         if len(number) and not 1 <= number.min() <= number.max() <= images:
-            raise ValueError(f"{path}: {key!r} must hold images 1 to {images}, got {number.min()} to {number.max()}")
+            raise ValueError(
+                f"{path}: {key!r} must hold images 1 to {images}, got {number.min()} to {number.max()}"
+            )
         ids, times = np.unique(number, return_counts=True)
         twice = ids[(times > 1) | (part[ids - 1] >= 0)]
         if len(twice):
-            raise ValueError(f"{path}: an image must be in one part, {key!r} repeats images, such as {twice[:3].tolist()}")
+            raise ValueError(
+                f"{path}: an image must be in one part, {key!r} repeats images, such as {twice[:3].tolist()}"
+            )
         part[number - 1] = code
     lost = np.flatnonzero(part < 0) + 1
     if len(lost):
@@ -96,13 +101,7 @@ def _official_parts(path: Path, images: int) -> np.ndarray:
 
 
 def _numbers(path: Path, key: str) -> np.ndarray:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        values = loadmat(path)[key]
-    except (KeyError, ValueError, TypeError, NotImplementedError, OSError, MatReadError) as error:
-        raise ValueError(f"{path} is no MATLAB file with {key!r}: {error}; get it anew") from error
+    values = read_matlab(path, key)
     if values.dtype.kind not in "iuf":
         raise ValueError(f"{path}: {key!r} must hold numbers, got {values.dtype}")
     return values.reshape(-1)
@@ -110,7 +109,9 @@ def _numbers(path: Path, key: str) -> np.ndarray:
 
 def _other_files(root: Path) -> tuple[str, ...]:
     """A note for label and part files that are not the published ones."""
-    digests = {name: hashlib.md5((root / name).read_bytes(), usedforsecurity=False).hexdigest() for name in MD5}
+    digests = {
+        name: hashlib.md5((root / name).read_bytes(), usedforsecurity=False).hexdigest() for name in MD5
+    }
     return tuple(
         f"{name} is not the published file (md5 {digest}, published {MD5[name]})"
         for name, digest in digests.items()

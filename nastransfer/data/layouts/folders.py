@@ -32,7 +32,9 @@ def index_folder(dataset: str, root: Path) -> Index:
     with os.scandir(root) as entries:
         tops = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
     if not tops:
-        raise ValueError(f"{root} has no folder in it; wanted is one folder a class, or train, val and test above them")
+        raise ValueError(
+            f"{root} has no folder in it; wanted is one folder a class, or train, val and test above them"
+        )
     codes = {name: PART_CODES[name.lower()] for name in tops if name.lower() in PART_CODES}
     if len(codes) < len(tops) or 0 not in codes.values():
         found = list_folders(root, None, part=0)

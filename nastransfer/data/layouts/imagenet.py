@@ -17,7 +17,7 @@ import polars as pl
 from nastransfer.data.dataset import REJECT_SCHEMA
 from nastransfer.data.layouts.layout import Index, Layout, need
 from nastransfer.data.layouts.listing import Found, list_folders, merged
-from nastransfer.data.manifest import Manifest
+from nastransfer.data.layouts.matlab import read_matlab
 from nastransfer.data.splits import rank_within
 
 # Table 1 of the NASTransfer paper: 7.5 million training and 7 million test images; methods.md AMB-20.
@@ -54,9 +54,11 @@ def _flat_val(root: Path) -> Found:
     truth = [int(line) for line in (kit / _TRUTH).read_text(encoding="ascii").split()]
     unknown = sorted({number for number in truth if number not in wnids})
     if unknown:
-        raise ValueError(f"{kit / _TRUTH}: {kit / 'meta.mat'} has no class {unknown[0]}, it has {len(wnids)} classes")
+        raise ValueError(
+            f"{kit / _TRUTH}: {kit / 'meta.mat'} has no class {unknown[0]}, it has {len(wnids)} classes"
+        )
     names, numbers, others = [], [], []
-    for name in sorted(os.listdir(root / "val")):
+    for name in sorted(path.name for path in (root / "val").iterdir()):
         match = _FLAT.fullmatch(name)
         if match is not None and 1 <= int(match[1]) <= len(truth):
             names.append(name)
@@ -65,7 +67,8 @@ def _flat_val(root: Path) -> Found:
             others.append(name)
     reason = f"not one of ILSVRC2012_val_00000001.JPEG to {len(truth):08d}"
     rejects = pl.DataFrame(
-        [{"part": "test", "container": "val", "name": name, "reason": reason} for name in others], schema=REJECT_SCHEMA
+        [{"part": "test", "container": "val", "name": name, "reason": reason} for name in others],
+        schema=REJECT_SCHEMA,
     )
     classes = sorted({wnids[number] for number in truth})
     place = {wnid: index for index, wnid in enumerate(classes)}
@@ -75,15 +78,12 @@ def _flat_val(root: Path) -> Found:
 
 def _wnids(path: Path) -> dict[int, str]:
     """The development kit's number of each of the 1,000 classes -> its WordNet id."""
-    from scipy.io import loadmat
-
-    try:
-        synsets = loadmat(path, squeeze_me=True)["synsets"]
-        pairs = zip(synsets["ILSVRC2012_ID"].tolist(), synsets["WNID"].tolist(), strict=True)
-        children = synsets["num_children"].tolist()
-    except (KeyError, ValueError, TypeError, IndexError, NotImplementedError) as error:
-        raise ValueError(f"{path} is no list of ImageNet's classes: {error}; get the development kit anew") from error
-    return {int(number): str(wnid) for (number, wnid), below in zip(pairs, children, strict=True) if below == 0}
+    synsets = read_matlab(path, "synsets")
+    fields = ("ILSVRC2012_ID", "WNID", "num_children")
+    if not set(fields) <= set(synsets.dtype.names or ()):
+        raise ValueError(f"{path}: 'synsets' must have the fields {list(fields)}, got {synsets.dtype.names}")
+    rows = zip(*(np.atleast_1d(synsets)[field].tolist() for field in fields), strict=True)
+    return {int(number): str(wnid) for number, wnid, children in rows if children == 0}
 
 
 def _index_22k(dataset: str, root: Path, _options: None) -> Index:

@@ -17,7 +17,7 @@ from nastransfer.data.splits import rank_within
 
 
 class Options(BaseModel):
-    """Options of a data set, as `open_dataset` and study files name them: frozen, nothing unknown, nothing converted."""
+    """Options of a data set, as `open_dataset` and study files name them: nothing unknown, nothing converted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

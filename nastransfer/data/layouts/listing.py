@@ -12,7 +12,6 @@ import polars as pl
 from nastransfer.data.dataset import no_rejects
 from nastransfer.data.layouts.layout import Index
 from nastransfer.data.manifest import Manifest, path_keys
-from nastransfer.data.scan import list_class_folders
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,8 @@ def list_folders(root: Path, folder: str | None, part: int) -> Found:
     `ValueError` where there is none, and for class names that differ in nothing but case.
     """
     base = root if folder is None else root / folder
+    from nastransfer.data.scan import list_class_folders
+
     listing = list_class_folders(base)
     if not len(listing.label):
         raise ValueError(f"{base} has no image in class folders: wanted is {base}/<class>/<image>")
@@ -100,7 +101,9 @@ def merged(found: Sequence[Found]) -> Found:
     folded: dict[str, str] = {}
     for name in names:
         if folded.setdefault(name.casefold(), name) != name:
-            raise ValueError(f"class names must differ in more than case: {folded[name.casefold()]!r} and {name!r}")
+            raise ValueError(
+                f"class names must differ in more than case: {folded[name.casefold()]!r} and {name!r}"
+            )
     place = {name: index for index, name in enumerate(names)}
     tables = []
     for one in found:

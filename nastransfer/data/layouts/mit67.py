@@ -31,7 +31,10 @@ class Mit67Options(Options):
 
 def _index(dataset: str, root: Path, options: Mit67Options) -> Index:
     official = options.split == "official"
-    need(root, {"Images": "folders of images"} | ({name: "a list of images" for name in _LISTS} if official else {}))
+    need(
+        root,
+        {"Images": "folders of images"} | (dict.fromkeys(_LISTS, "a list of images") if official else {}),
+    )
     found = list_folders(root, "Images", part=0)
     key = found.keys(dataset)
     if not official:
@@ -50,15 +53,21 @@ def _lists(root: Path) -> pl.DataFrame:
     """Columns path (`Images/<class>/<file>`) and part (its code), from both lists."""
     tables = []
     for name, code in _LISTS.items():
-        lines = [line.strip() for line in (root / name).read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [
+            line.strip() for line in (root / name).read_text(encoding="utf-8").splitlines() if line.strip()
+        ]
         bad = [line for line in lines if len(line.split("/")) != 2 or line.startswith("../")]
         if bad:
             raise ValueError(f"{root / name}: a line must be <class>/<file>, got {bad[0]!r}")
-        tables.append(pl.DataFrame({"path": [f"Images/{line}" for line in lines], "part": [code] * len(lines)}))
+        tables.append(
+            pl.DataFrame({"path": [f"Images/{line}" for line in lines], "part": [code] * len(lines)})
+        )
     both = pl.concat(tables)
     twice = both.filter(pl.col("path").is_duplicated())["path"]
     if len(twice):
-        raise ValueError(f"{root}: an image must stand once in {' and '.join(_LISTS)}, {twice[0]!r} stands twice")
+        raise ValueError(
+            f"{root}: an image must stand once in {' and '.join(_LISTS)}, {twice[0]!r} stands twice"
+        )
     return both
 
 

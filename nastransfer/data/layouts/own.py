@@ -16,7 +16,9 @@ PART_CODES = {"train": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}
 class OwnOptions(Options):
     """Options of sets that are not in the catalogue."""
 
-    name: str | None = Field(default=None, description="short name; null: made of the folder's or file's name")
+    name: str | None = Field(
+        default=None, description="short name; null: made of the folder's or file's name"
+    )
     pixels: int = Field(default=224, ge=8, le=1024, description="side that images are brought to")
     flip: bool = Field(default=True, description="whether a mirror image shows the same class")
     domain: str = Field(default="own images", description="what the images show, a few words")

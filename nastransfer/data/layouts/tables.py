@@ -24,7 +24,9 @@ class TableOptions(OwnOptions):
     table: str = Field(
         description="CSV or Parquet file; a relative one is looked for here, then in the folders of data sets"
     )
-    root: str | None = Field(default=None, description="folder that paths are relative to; null: the table's own")
+    root: str | None = Field(
+        default=None, description="folder that paths are relative to; null: the table's own"
+    )
     path_column: str = Field(default="path", description="column of the images' paths, with '/'")
     label_column: str = Field(default="label", description="column of the classes: names or numbers")
     part_column: str = Field(
@@ -37,13 +39,15 @@ class TableOptions(OwnOptions):
 def index_table(dataset: str, table: Path, root: Path, options: TableOptions) -> Index:
     """No image is looked at: `Dataset.verified` tells which ones are not there or cannot be read.
 
-    `ValueError` for a missing column or value, an unknown part, a path that leaves `root`, and a path that stands twice.
+    `ValueError` for a missing column or value, an unknown part, a path that leaves `root` or stands twice.
     """
     frame = _read(table, options)
     paths = _inside(frame["path"], root, table)
     twice = paths.filter(paths.is_duplicated())
     if len(twice):
-        raise ValueError(f"{table}: an image must stand in one row, {twice[0]!r} stands in {(paths == twice[0]).sum()}")
+        raise ValueError(
+            f"{table}: an image must stand in one row, {twice[0]!r} stands in {(paths == twice[0]).sum()}"
+        )
     classes = _classes(frame["label"])
     label = frame["label"].cast(pl.Enum(classes)).to_physical().to_numpy().astype(np.int64)
     key = path_keys(dataset, paths)
@@ -83,9 +87,12 @@ def _read(table: Path, options: TableOptions) -> pl.DataFrame:
             "label_column and part_column"
         )
     frame = frame.select(pl.col(column).cast(pl.String).alias(name) for name, column in columns.items())
-    empty = frame.with_row_index("row").filter(pl.any_horizontal(pl.all().is_null() | (pl.all() == "")))
+    empty = frame.select(row=pl.any_horizontal(pl.all().is_null() | (pl.all() == "")).arg_true())["row"]
     if len(empty):
-        raise ValueError(f"{table}: every row needs a value in {list(columns.values())}; {empty.rows(named=True)[0]}")
+        row = frame.row(empty[0], named=True)
+        raise ValueError(
+            f"{table}: every row needs a value in {list(columns.values())}, row {empty[0]} has {row}"
+        )
     if not len(frame):
         raise ValueError(f"{table} has no row")
     return frame
@@ -110,7 +117,9 @@ def _classes(labels: pl.Series) -> list[str]:
     folded: dict[str, str] = {}
     for name in sorted(names):
         if folded.setdefault(name.casefold(), name) != name:
-            raise ValueError(f"class names must differ in more than case: {folded[name.casefold()]!r} and {name!r}")
+            raise ValueError(
+                f"class names must differ in more than case: {folded[name.casefold()]!r} and {name!r}"
+            )
     # Numbers in the order of numbers: 2 before 10.
     return sorted(names, key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name))
 

@@ -67,7 +67,11 @@ def test_a_malicious_pickle_runs_nothing(tmp_path: Path) -> None:
         # The same, hidden behind a proper array and a call of what was built.
         python2_pickle({"data": IMAGES.reshape(3, -1)})[:-1] + touch(mark),
         b"(S'touch " + str(mark).encode() + b"'\nios\nsystem\n.",
-        b"\x80\x02cposix\nsystem\nU" + bytes([6 + len(str(mark))]) + b"touch " + str(mark).encode() + b"\x85R.",
+        b"\x80\x02cposix\nsystem\nU"
+        + bytes([6 + len(str(mark))])
+        + b"touch "
+        + str(mark).encode()
+        + b"\x85R.",
     ]
     for body in bodies:
         with pytest.raises(ValueError, match=r"it names (os|posix)\.system; only arrays"):
@@ -118,5 +122,7 @@ def test_wrong_entries(tmp_path: Path) -> None:
 
 def test_md5_is_compared_before_anything_is_read(tmp_path: Path) -> None:
     path = written(tmp_path / "test_batch", touch(tmp_path / "touched"))
-    with pytest.raises(ValueError, match=r"test_batch: its md5 is \w{32}, the published one is 40351d.*checksums=False"):
+    with pytest.raises(
+        ValueError, match=r"test_batch: its md5 is \w{32}, the published one is 40351d.*checksums=False"
+    ):
         read_batch_file(path, "40351d587109b95175f43aff81a1287e")

@@ -43,7 +43,9 @@ def test_every_image_is_where_the_manifest_says(tmp_path: Path, name: str, write
         assert (row["label"], row["part"] == "test") == (LABEL[source], TEST[source])
     assert rows["key"].is_unique().all()
     assert np.array_equal(data.image(rows.row(7, named=True)), images[7].transpose(1, 2, 0))
-    assert data.verified() is data and data.root == tmp_path / ("cifar-10-batches-py" if name == "cifar10" else "cifar-100-python")
+    assert data.verified() is data and data.root == tmp_path / (
+        "cifar-10-batches-py" if name == "cifar10" else "cifar-100-python"
+    )
     assert data.notes[0] == "50 images in train, published are 50,000"
 
 
@@ -70,8 +72,8 @@ def test_names_and_md5_are_torchvisions() -> None:
         (cifar.CIFAR10, torchvision.datasets.CIFAR10),
         (cifar.CIFAR100, torchvision.datasets.CIFAR100),
     ):
-        assert dict(ours.train) == {name: md5 for name, md5 in theirs.train_list}
-        assert dict(ours.test) == {name: md5 for name, md5 in theirs.test_list}
+        assert dict(ours.train) == dict(theirs.train_list)
+        assert dict(ours.test) == dict(theirs.test_list)
         assert ours.names == (theirs.meta["filename"], theirs.meta["md5"])
         assert ours.names_key == theirs.meta["key"]
 
@@ -81,7 +83,9 @@ def test_other_files_than_the_published_ones(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"batches\.meta: its md5 is .*, the published one is 5ff9c542"):
         open_dataset("cifar10", root=tmp_path)
     (tmp_path / "cifar-10-batches-py" / "data_batch_4").unlink()
-    with pytest.raises(ValueError, match=r"cifar-10-batches-py lacks data_batch_4 \(images\): get the missing"):
+    with pytest.raises(
+        ValueError, match=r"cifar-10-batches-py lacks data_batch_4 \(images\): get the missing"
+    ):
         open_dataset("cifar10", root=tmp_path, checksums=False)
 
 
@@ -124,17 +128,21 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 def test_download(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """torchvision fetches, checks and unpacks; what is there already is not fetched again."""
+    """It is fetched by torchvision, which checks and unpacks it; what is there already is not fetched again."""
     write_cifar10(tmp_path / "theirs", NAMES, IMAGES, LABEL, TEST)
     archive = tmp_path / "served" / "cifar-10-python.tar.gz"
     with tarfile.open(archive, "w:gz") as packed:
         packed.add(tmp_path / "theirs" / "cifar-10-batches-py", "cifar-10-batches-py")
     public = torchvision.datasets.CIFAR10
     monkeypatch.setattr(public, "url", f"{address}/{archive.name}")
-    with pytest.raises(ValueError, match=r"'cifar10' could not be downloaded into .*ours: File not found or corrupted"):
+    with pytest.raises(
+        ValueError, match=r"'cifar10' could not be downloaded into .*ours: File not found or corrupted"
+    ):
         open_dataset("cifar10", root=tmp_path / "ours", download=True, checksums=False)
     monkeypatch.setattr(public, "tgz_md5", md5(archive))
     data = open_dataset("cifar10", root=tmp_path / "ours", download=True, checksums=False)
     assert data.manifest.count() == 60
     archive.unlink()
-    assert open_dataset("cifar10", root=tmp_path / "ours", download=True, checksums=False).manifest.count() == 60
+    assert (
+        open_dataset("cifar10", root=tmp_path / "ours", download=True, checksums=False).manifest.count() == 60
+    )

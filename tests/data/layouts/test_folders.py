@@ -20,7 +20,10 @@ def write(root: Path, *paths: str) -> None:
 
 def test_class_folders_alone_are_cut_80_to_20(tmp_path: Path) -> None:
     root = tmp_path / "My Photos"
-    write(root, *(f"{name}/{n}.jpg" for name, size in (("cat", 10), ("dog", 5), ("ünïcode", 1)) for n in range(size)))
+    write(
+        root,
+        *(f"{name}/{n}.jpg" for name, size in (("cat", 10), ("dog", 5), ("ünïcode", 1)) for n in range(size)),
+    )
     write(root, ".cache/left.jpg")
     data = nt.folder(root)
     assert data.classes == ("cat", "dog", "ünïcode") and data.name == "folder-my-photos"
@@ -46,7 +49,11 @@ def test_folders_of_parts(tmp_path: Path, folders: tuple[str, ...], parts: list[
     data = nt.folder(tmp_path, name="mine", pixels=8, flip=False, domain="squares")
     assert data.manifest.count_matrix().tolist() == [parts, parts]
     assert (data.name, data.stem, data.flip, data.domain) == ("folder-mine", "cifar", False, "squares")
-    assert data.notes == (("there is no test folder: the val folder is the test part",) if parts[1:] == [0, 2] and "val" in folders else ())
+    assert data.notes == (
+        ("there is no test folder: the val folder is the test part",)
+        if parts[1:] == [0, 2] and "val" in folders
+        else ()
+    )
     for row in data.manifest.rows.iter_rows(named=True):
         assert (tmp_path / row["container"] / row["name"]).is_file()
 
@@ -54,7 +61,11 @@ def test_folders_of_parts(tmp_path: Path, folders: tuple[str, ...], parts: list[
 def test_classes_of_all_parts_are_one_list(tmp_path: Path) -> None:
     write(tmp_path, "train/b/1.jpg", "train/c/1.jpg", "test/a/1.jpg", "test/c/1.jpg")
     data = nt.folder(tmp_path)
-    assert data.manifest.counts().select("class", "train", "test").rows() == [("a", 0, 1), ("b", 1, 0), ("c", 1, 1)]
+    assert data.manifest.counts().select("class", "train", "test").rows() == [
+        ("a", 0, 1),
+        ("b", 1, 0),
+        ("c", 1, 1),
+    ]
 
 
 def test_a_class_called_train_is_a_class(tmp_path: Path) -> None:
@@ -93,13 +104,18 @@ def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_options(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="root\n.*Field required"):
+    with pytest.raises(ValueError, match=r"root\n.*Field required"):
         open_dataset("folder")
-    with pytest.raises(ValueError, match="colour\n.*not permitted"):
+    with pytest.raises(ValueError, match=r"colour\n.*not permitted"):
         nt.folder(tmp_path, colour=True)
     with pytest.raises(ValueError, match="a name has lower-case letters, digits"):
         nt.folder(tmp_path, name="My Set")
-    with pytest.raises(ValueError, match="'folder' cannot be downloaded, only .*'cifar10', 'cifar100', 'flowers102'"):
+    with pytest.raises(
+        ValueError, match=r"'folder' cannot be downloaded, only .*'cifar10', 'cifar100', 'flowers102'"
+    ):
         open_dataset("folder", root=tmp_path, download=True)
     assert label_of("folder", {"root": "/data/My Photos"}) == "folder-my-photos"
-    assert label_of("folder", {"root": "/data/x", "name": "mine", "pixels": 32, "terms": "CC0"}) == "folder-mine-pixels32"
+    assert (
+        label_of("folder", {"root": "/data/x", "name": "mine", "pixels": 32, "terms": "CC0"})
+        == "folder-mine-pixels32"
+    )

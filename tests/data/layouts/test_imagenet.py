@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from nastransfer.data.datasets import open_dataset
 from tests.publishers import jpeg, write_devkit, write_files
@@ -34,7 +35,10 @@ def test_val_in_class_folders_is_the_test_part(tmp_path: Path) -> None:
     assert data.classes == tuple(sorted(WNIDS)) and data.form == "class folders in train and val"
     assert data.manifest.counts()["train"].to_list() == [3] * 4
     assert data.manifest.counts()["test"].to_list() == [2] * 4
-    assert data.notes == ("12 images in train, published are 1,281,167", "8 images in test, published are 50,000")
+    assert data.notes == (
+        "12 images in train, published are 1,281,167",
+        "8 images in test, published are 50,000",
+    )
     assert (data.pixels, data.stem, "research" in data.terms) == (224, "imagenet", True)
     images, labels = data.read_images(data.manifest.part("test"), resolution=8)
     assert images.shape == (8, 3, 8, 8) and np.abs(images.astype(int) - 90).max() <= 2
@@ -44,7 +48,9 @@ def test_val_in_class_folders_is_the_test_part(tmp_path: Path) -> None:
 
 def test_val_as_published_with_the_development_kit(tmp_path: Path) -> None:
     write_files(tmp_path, ((path, TINY) for path in (*TRAIN, *(f"val/{name}" for name in VAL))))
-    with pytest.raises(ValueError, match=r"val holds images without class folders, and .*devkit_t12/data has no ILSVRC"):
+    with pytest.raises(
+        ValueError, match=r"val holds images without class folders, and .*devkit_t12/data has no ILSVRC"
+    ):
         open_dataset("imagenet1k", root=tmp_path)
     write_devkit(tmp_path, KIT, TRUTH)
     write_files(tmp_path, {"val/ILSVRC2012_val_00000009.JPEG": TINY, "val/notes.txt": b"hello"})
@@ -70,7 +76,10 @@ def test_a_broken_kit(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"ground_truth\.txt: .*meta\.mat has no class 5, it has 4 classes"):
         open_dataset("imagenet1k", root=tmp_path)
     (tmp_path / "ILSVRC2012_devkit_t12" / "data" / "meta.mat").write_bytes(b"no matrix")
-    with pytest.raises(ValueError, match=r"meta\.mat is no list of ImageNet's classes"):
+    with pytest.raises(ValueError, match=r"meta\.mat is no MATLAB file with 'synsets'"):
+        open_dataset("imagenet1k", root=tmp_path)
+    savemat(tmp_path / "ILSVRC2012_devkit_t12" / "data" / "meta.mat", {"synsets": np.arange(3)})
+    with pytest.raises(ValueError, match=r"'synsets' must have the fields \['ILSVRC2012_ID', .*got None"):
         open_dataset("imagenet1k", root=tmp_path)
 
 

@@ -47,7 +47,9 @@ def test_the_official_lists_are_the_parts(root: Path) -> None:
 
 def test_all_images_by_option(root: Path) -> None:
     data = open_dataset("mit67", root=root, split="nas_benchmark")
-    assert data.manifest.count_matrix().tolist() == [[5, 0, 2] if "B" not in name else [4, 0, 2] for name in data.classes]
+    assert data.manifest.count_matrix().tolist() == [
+        [5, 0, 2] if "B" not in name else [4, 0, 2] for name in data.classes
+    ]
     assert set(SPARE) <= paths_of(data, "train") | paths_of(data, "test")
     assert data.notes == ("20 images in all, published are 15,620",)
 
@@ -62,11 +64,17 @@ def test_images_of_the_lists_that_are_not_there_are_said(root: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("../../secret/a.jpg", r"TestImages\.txt: a line must be <class>/<file>, got '\.\./\.\./secret/a\.jpg'"),
+        (
+            "../../secret/a.jpg",
+            r"TestImages\.txt: a line must be <class>/<file>, got '\.\./\.\./secret/a\.jpg'",
+        ),
         ("../a.jpg", "a line must be <class>/<file>"),
         ("/etc/a.jpg", "a line must be <class>/<file>"),
         ("bar.jpg", "a line must be <class>/<file>, got 'bar.jpg'"),
-        ("bar/bar_1.jpg", r"an image must stand once in TrainImages\.txt and TestImages\.txt, 'Images/bar/bar_1\.jpg'"),
+        (
+            "bar/bar_1.jpg",
+            r"an image must stand once in TrainImages\.txt and TestImages\.txt, 'Images/bar/bar_1\.jpg'",
+        ),
     ],
 )
 def test_wrong_lists(root: Path, line: str, message: str) -> None:
@@ -92,6 +100,10 @@ def test_the_official_lists_whole(tmp_path: Path) -> None:
     lists = [table.filter(split=part)["path"].to_list() for part in ("train", "test")]
     write_mit67(tmp_path, *lists, [])
     data = open_dataset("mit67", root=tmp_path)
-    assert (data.manifest.count("train"), data.manifest.count("test"), len(data.classes)) == (5_360, 1_340, 67)
+    assert (data.manifest.count("train"), data.manifest.count("test"), len(data.classes)) == (
+        5_360,
+        1_340,
+        67,
+    )
     assert [paths_of(data, part) for part in ("train", "test")] == [set(paths) for paths in lists]
     assert data.notes == ()
