@@ -57,9 +57,7 @@ def pick_engine(engine: str, module: Network | Supernet, x: Tensor, *mix: Tensor
     reason = why_not_torch(module, x, *mix)
     if engine == "torch" and reason is not None:
         raise ValueError(f"engine='torch' cannot run this network: {reason}; use engine='auto'")
-    # Along a path nothing can be stacked: on a CPU "auto" leaves it to the plain modules, "torch" has to be asked for.
-    stacks = bool(mix) or x.device.type == "cuda"
-    return "torch" if reason is None and (stacks or engine == "torch") else "plain"
+    return "torch" if reason is None else "plain"
 
 
 def why_not_torch(module: Network | Supernet, x: Tensor, *mix: Tensor) -> str | None:

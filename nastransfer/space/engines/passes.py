@@ -126,8 +126,11 @@ class Pass:
             setattr(call, name, None if tensor is None else tensor.data_ptr())
         return call
 
-    def _forward_again(self, given: Sequence[Tensor]) -> None:
-        """Before a second backward call (`retain_graph`): the first one has written its gradients over the maps."""
+    def _forward_again(self, given: Sequence[Tensor]) -> list[Tensor]:
+        """Before a second backward call (`retain_graph`): the first one has written its gradients over the maps.
+
+        Returns the exported maps, which the backward call reads as well.
+        """
         structure = self.plan.structure
         parameters = structure.parameters()
         if [parameter._version for parameter in parameters] != self.versions:
@@ -136,14 +139,14 @@ class Pass:
             )
         first = column(READING, "running_mean")
         self.readings[structure.norm_rows, first : first + 3] = 0
-        self.forward(given, parameters, self.mix, self.keep, track=False)
+        return self.forward(given, parameters, self.mix, self.keep, track=False)
 
     def backward(
         self, outputs: Sequence[Tensor | None], given: Sequence[Tensor], parameters: Sequence[Tensor]
     ) -> Gradients:
         """Gradients of the given maps, the mixture weights and the parameters, None where there is none."""
-        if self.values is None or self.vectors is None:
-            self._forward_again(given)
+        again = self.values is None or self.vectors is None
+        exported = self._forward_again(given) if again else []
         assert self.values is not None
         assert self.vectors is not None
         plan, shape, tables = self.plan, self.plan.shape, self.plan.structure.tables
@@ -170,6 +173,7 @@ class Pass:
         for kept in (memory, small, self.values, self.vectors):
             plan.give(kept)
         self.values = self.vectors = None
+        del exported  # read until here
         return result
 
     def release(self) -> None:
