@@ -43,7 +43,7 @@ def search_cases() -> dict[str, Case]:
         cases[f"{name} second order"] = Case(
             lambda engine, size=size: second_order(size, engine),  # type: ignore[misc]
             5 if small else 3,
-            ("original", "plain", "cpp"),
+            ("original", "cpp"),
         )
         cases[f"{name} path"] = Case(
             lambda engine, size=size: path_step(size, engine),  # type: ignore[misc]
