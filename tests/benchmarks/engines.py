@@ -22,6 +22,9 @@ from tests.benchmarks.steps import (
 )
 
 
+MOST_REPEATS = 5
+
+
 class Case(NamedTuple):
     """A step for each engine; the first is what the others are compared with."""
 
@@ -87,21 +90,36 @@ def compare(cases: dict[str, Case], memory: str) -> dict[str, Any]:
 
 
 def measure(name: str, case: Case) -> dict[str, Any]:
-    """Rows of one case: `speedup` is first / engine, the median of the rounds' ratios, with their range."""
+    """Rows of one case: `speedup` is first / engine, the median of the rounds' ratios, with their range.
+
+    In a round a fast engine repeats its step, as long as that takes a quarter of the first one's time at most: its
+    time of the round is the median, so that a moment's disturbance does not fall on it alone.
+    """
     steps = {engine: case.make(engine) for engine in case.engines}
     times: dict[str, list[float]] = {engine: [] for engine in case.engines}
+    repeats = dict.fromkeys(case.engines, 1)
     for turn in range(case.rounds + 1):
         for engine, step in steps.items():
-            started = time.perf_counter()
-            step()
+            spent = [_milliseconds(step) for _ in range(repeats[engine])]
             if turn:
-                times[engine].append(1e3 * (time.perf_counter() - started))
+                times[engine].append(statistics.median(spent))
+            else:
+                # The first call of all builds and plans: a second one tells how long a step takes.
+                times[engine].append(spent[0] if engine == case.engines[0] else _milliseconds(step))
+        if not turn:
+            first = times[case.engines[0]][0]
+            repeats = {
+                engine: max(1, min(MOST_REPEATS, int(first / (4 * found[0]))))
+                for engine, found in times.items()
+            }
+            times = {engine: [] for engine in case.engines}
     base = case.engines[0]
     rows = {}
     for engine, values in times.items():
         ratios = [first / value for first, value in zip(times[base], values, strict=True)]
         rows[f"{name}: {engine}"] = {
             "n": case.rounds,
+            "repeats": repeats[engine],
             "median_ms": round(statistics.median(values), 2),
             "min_ms": round(min(values), 2),
             "max_ms": round(max(values), 2),
@@ -111,6 +129,12 @@ def measure(name: str, case: Case) -> dict[str, Any]:
             "speedup_range": [round(min(ratios), 2), round(max(ratios), 2)],
         }
     return rows
+
+
+def _milliseconds(step: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    step()
+    return 1e3 * (time.perf_counter() - started)
 
 
 def peak_megabytes(name: str, engine: str) -> float:
