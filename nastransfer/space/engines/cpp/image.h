@@ -89,7 +89,7 @@ class Image {
     bool normed = map.first_reading >= 0 && map.statistics >= 0;
     i64 channel = normed ? call_.reading[map.first_reading].channel : 0;
     copy_grid<RELU>(value(map), map.channels, map.width, normed ? call_.scale + channel : nullptr, call_.shift + channel,
-                    grid, to);
+                    grid, look_ahead(size(map)), to);
   }
 
   // First pixel of the ReLU of a map, in its border; kept while the next operation reads the same map.
@@ -123,7 +123,7 @@ class Image {
       i64 at = first * map.channels;
       const real *k = call_.behind + r.channel;
       Behind b{gradient(call_.map[r.reader]) + at, k, k + call_.channels, k + 2 * call_.channels, factor(r)};
-      gradient_behind_norm(b, value(map) + at, !begun, map.channels, pixels, out);
+      gradient_behind_norm(b, value(map) + at, !begun, map.channels, pixels, look_ahead(size(map)), out);
       begun = true;
     }
   }

@@ -35,7 +35,7 @@ inline void Image::pool_backward(const Op &op) {
 
 inline void Image::sum(const Op &op) {
   const Map &target = call_.map[op.target];
-  const i64 c = target.channels, pixels = target.height * target.width, step = std::max<i64>(1, 2048 / c);
+  const i64 c = target.channels, pixels = target.height * target.width, step = std::max<i64>(1, 2048 / c), ahead = look_ahead(size(target));
   Term terms[MOST_TERMS];
   int count = 0;
   for (i64 i = op.first; i < op.first + op.count; i++) {
@@ -53,9 +53,9 @@ inline void Image::sum(const Op &op) {
         here[t] = terms[e + t];
         here[t].map += first * c;
       }
-      if (together == 4) add_terms<4>(here, e == 0, c, some, out);
-      else if (together == 2) add_terms<2>(here, e == 0, c, some, out);
-      else add_terms<1>(here, e == 0, c, some, out);
+      if (together == 4) add_terms<4>(here, e == 0, c, some, ahead, out);
+      else if (together == 2) add_terms<2>(here, e == 0, c, some, ahead, out);
+      else add_terms<1>(here, e == 0, c, some, ahead, out);
       e += together;
     }
   }

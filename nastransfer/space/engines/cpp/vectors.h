@@ -43,6 +43,11 @@ template <int V> struct Lanes {
 template <int V> using vec = typename Lanes<V>::type;
 
 template <int V> INLINE vec<V> load(const real *p) { return *(const vec<V> *)p; }
+
+// How far ahead a loop over a map of so many numbers asks for memory, in numbers. Processors look ahead by themselves, but
+// not past a page of 4 KiB: for a map of many pages a loop asks for the same place of the next page. 0: for nothing new.
+INLINE i64 look_ahead(i64 numbers) { return numbers * i64(sizeof(real)) > 16384 ? 4096 / i64(sizeof(real)) : 0; }
+INLINE void ask(const real *p) { __builtin_prefetch(p, 0, 2); }
 template <int V> INLINE void store(real *p, vec<V> v) { *(vec<V> *)p = v; }
 
 // NaN stays NaN, as in torch: only what is certainly not above zero becomes zero.
@@ -60,6 +65,27 @@ template <class F> INLINE void over_channels(i64 channels, F f) {
       k += 8;
     }
   if (channels & 4) f(k, Int<4>{});
+}
+
+// The same with up to four vectors side by side, f(first channel, lanes, vectors): a pixel is read in one go, and a map from
+// its first number to its last, as memory likes it.
+template <class F> INLINE void over_blocks(i64 channels, F f) {
+  i64 k = 0;
+  for (; k + 4 * WIDE <= channels; k += 4 * WIDE) f(k, Int<WIDE>{}, Int<4>{});
+  if (channels - k >= 2 * WIDE) {
+    f(k, Int<WIDE>{}, Int<2>{});
+    k += 2 * WIDE;
+  }
+  if (channels - k >= WIDE) {
+    f(k, Int<WIDE>{}, Int<1>{});
+    k += WIDE;
+  }
+  if constexpr (WIDE > 8)
+    if (channels & 8) {
+      f(k, Int<8>{}, Int<1>{});
+      k += 8;
+    }
+  if (channels & 4) f(k, Int<4>{}, Int<1>{});
 }
 
 // Memory that is not cleared and starts at a cache line.
