@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
@@ -22,12 +23,13 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from nastransfer.data.dataset import Dataset
-from nastransfer.data.files import BadImage
+from nastransfer.data.files import BadImage, image_path
 from nastransfer.data.manifest import ROW_SCHEMA, Manifest
 from nastransfer.data.passes import Batches, Pass, Share
 from nastransfer.data.transforms import Draws, Recipe, ResizedCrop, scaled
 
 WORKERS_VARIABLE = "NASTRANSFER_WORKERS"
+_MOST_WORKERS = 16
 # Rows of a manifest, and of a training batch the numbers of its random resized crops: what a worker is told.
 Task = tuple[pl.DataFrame, np.ndarray | None]
 
@@ -75,7 +77,8 @@ class WholeImageLoader(Loader):
             try:
                 image = self._image(row)
             except BadImage as error:
-                raise BadImage(f"{row['container']}/{row['name']}: {error.reason}") from error
+                path = image_path(self.dataset.root or "", row["container"], row["name"])
+                raise BadImage(f"{path}: {error.reason}") from error
             cut = self.recipe.cut(image, None if crop is None else crop[place])
             images[place] = cut.transpose(2, 0, 1)
         return images
@@ -104,10 +107,11 @@ def default_workers() -> int:
     """Worker processes where nothing else is said: `NASTRANSFER_WORKERS`, else one less than this task has threads.
 
     Threads are what the runner gave this task of the machine's cores; with one, images are read in the main process.
+    At most 16: one training does not eat more.
     """
     said = os.environ.get(WORKERS_VARIABLE)
     if said is None:
-        return torch.get_num_threads() - 1
+        return min(torch.get_num_threads() - 1, _MOST_WORKERS)
     if not said.isdecimal():
         raise ValueError(f"{WORKERS_VARIABLE} must be a number of processes, 0 or more, got {said!r}")
     return int(said)
@@ -195,6 +199,7 @@ class StreamBatches(Batches):
                 batch_size=None,
                 num_workers=self.workers,
                 collate_fn=_as_it_is,
+                worker_init_fn=_end_with_main_process,
                 pin_memory=self.device.type == "cuda",
                 multiprocessing_context=_context() if self.workers else None,
                 # Its own: else torch would take a number from the global generator.
@@ -240,8 +245,23 @@ class _Work(TorchDataset[Tensor | Exception]):
             return error
 
 
-def _as_it_is(loaded: Tensor | Exception) -> Tensor | Exception:
+def _as_it_is(loaded: Any) -> Any:
     return loaded
+
+
+def _end_with_main_process(_: int) -> None:
+    """Ends this worker when the process that asked for it dies, however it dies.
+
+    Torch's workers watch the process they were forked from; that is the fork server here, which lives as long as they.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "only workers are ended"
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _context() -> Any:
