@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from nastransfer.data.layouts.imagenet import TEST_SHARE
 from nastransfer.data.manifest import Manifest, mix_keys, name_key
 from nastransfer.data.packs import folders
 
-# Table 1 has 7.5 million training and 7 million test images, more than there are: each class is cut like that (AMB-22).
-IMAGENET22K_TEST_SHARE = 7.0 / 14.5
 # ImageNet1K's official validation part, which is what its accuracies are reported on.
 IMAGENET1K_TESTS_A_CLASS = 50
 FILES = {
@@ -43,7 +42,7 @@ def planned_manifest(name: str, root: str | Path | None = None) -> Manifest | No
     return Manifest.from_counts(
         dict(zip(classes.tolist(), counts.tolist(), strict=True)),
         dataset=name,
-        test_share=IMAGENET22K_TEST_SHARE,
+        test_share=TEST_SHARE,
     )
 
 

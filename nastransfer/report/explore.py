@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 from nastransfer.data.datasets import Dataset
 from nastransfer.data.proxies import ProxySpec, build_proxy
 from nastransfer.report.curves import class_histogram
-from nastransfer.report.style import TEMPLATE
+from nastransfer.report.proxy_figures import proxy_against_parent
+from nastransfer.report.style import TEMPLATE, empty_figure
 
 
 def sample_images(dataset: Dataset, rows: int = 4, columns: int = 12, seed: int = 2) -> go.Figure:
@@ -39,3 +40,15 @@ def proxy_histogram(dataset: Dataset, classes: int, percent: int = 100, seed: in
     proxy = build_proxy(dataset.manifest, spec, seed)
     title = f"Proxy of {dataset.name}: {len(proxy.classes)} classes, {proxy.count('train')} training images"
     return class_histogram(proxy.counts(), title)
+
+
+def cut(dataset: Dataset, selection: str, classes: int, images: int = 0, seed: int = 2) -> go.Figure:
+    """The proxy of `classes` classes with at most `images` (0: all) of each class and part, against the whole set.
+
+    A sentence instead of a figure where there is no such proxy.
+    """
+    try:
+        spec = ProxySpec(selection=selection, classes=classes, cap=images or None)
+        return proxy_against_parent(build_proxy(dataset.manifest, spec, seed), dataset.manifest)
+    except ValueError as error:
+        return empty_figure(str(error))

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Sequence
 
 # Letters up to which a cell is not broken into lines: numbers with their deviation, intervals.
 _KEPT_TOGETHER = 16
+# Letters up to which a word is not broken within: names and numbers; a longer one (a path) must not widen the page.
+_LONGEST_WORD = 24
 _CSS = (
     ".nt-table table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.9rem}"
     ".nt-table caption{text-align:left;font-weight:600;padding:.25rem 0}"
     ".nt-table th,.nt-table td{text-align:left;padding:.35rem .75rem .35rem 0;border:0;overflow-wrap:anywhere;"
     "border-bottom:1px solid rgba(128,128,128,.4)}"
+    ".nt-table th,.nt-table td.words{overflow-wrap:normal}"
     ".nt-table p{font-size:.8rem;margin:.4rem 0}"
     # A narrow screen gets a card for each row: its header cells move to the left of each value.
     "@media (max-width:760px){.nt-table thead{position:absolute;clip-path:inset(50%);width:1px;height:1px}"
@@ -41,5 +44,7 @@ def markdown_text(text: str) -> str:
 
 
 def _cell(header: str, text: str) -> str:
+    unbroken = max(map(len, text.split()), default=0) <= _LONGEST_WORD
+    kind = ' class="words"' if unbroken else ""
     text = text.replace(" ", "\N{NO-BREAK SPACE}") if len(text) <= _KEPT_TOGETHER else text
-    return f'<td data-label="{html.escape(header)}">{html.escape(text)}</td>'
+    return f'<td{kind} data-label="{html.escape(header)}">{html.escape(text)}</td>'

@@ -16,7 +16,7 @@ from nastransfer.data.descriptors import class_histogram
 from nastransfer.data.manifest import PARTS, Manifest
 from nastransfer.report import curves
 from nastransfer.report.names import set_name
-from nastransfer.report.style import COLOURS, NEUTRAL, TEMPLATE, empty_figure
+from nastransfer.report.style import COLOURS, NEUTRAL, TEMPLATE, empty_figure, translucent
 
 # Beyond these a bar for each class is a smear, and the small classes are not seen at all.
 _MOST_BARS = 200
@@ -24,7 +24,8 @@ _LONG_TAIL = 10
 _MOST_POINTS = 400
 _MOST_DOTS = 1500
 _LARGEST_THUMBNAIL = 64
-_LONGEST_NAME = 18
+_SMALLEST_THUMBNAIL = 32
+_LONGEST_NAME = 24
 
 
 def class_sizes(manifest: Manifest, title: str | None = None) -> go.Figure:
@@ -72,8 +73,7 @@ def proxy_against_parent(proxy: Manifest, parent: Manifest) -> go.Figure:
     order = np.lexsort((names, -sizes))
     place = {names[index]: rank for rank, index in enumerate(order.tolist(), 1)}
     dots = sorted((place[name], images, name) for name, images in kept.items() if name in place)
-    step = -(-len(dots) // _MOST_DOTS)
-    dots = dots[::step] if step else []
+    drawn = [dots[index - 1] for index in _thinned(len(dots), _MOST_DOTS)]
     rank, size = _curve(sizes)
     figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 400})
     figure.add_scatter(
@@ -84,14 +84,14 @@ def proxy_against_parent(proxy: Manifest, parent: Manifest) -> go.Figure:
         line={"color": NEUTRAL, "width": 2},
         hovertemplate="class %{x}: %{y} images<extra></extra>",
     )
-    shown = f" (one class in {step} drawn)" if step > 1 else ""
+    shown = f" ({len(drawn):,} drawn)" if len(drawn) < len(dots) else ""
     figure.add_scatter(
-        x=[dot[0] for dot in dots],
-        y=[dot[1] for dot in dots],
-        name=f"proxy: {len(kept):,} classes, {sum(kept.values()):,} images{shown}",
+        x=[dot[0] for dot in drawn],
+        y=[dot[1] for dot in drawn],
+        name=f"proxy: {len(kept):,} classes{shown}, {sum(kept.values()):,} images",
         mode="markers",
-        marker={"color": COLOURS[0], "size": 6 if len(dots) < 200 else 3, "opacity": 0.8},
-        customdata=[dot[2] for dot in dots],
+        marker={"color": COLOURS[0], "size": 6 if len(drawn) < 200 else 4, "opacity": 0.8},
+        customdata=[dot[2] for dot in drawn],
         hovertemplate="%{customdata}: %{y} images kept<extra></extra>",
     )
     words = f"{title}. Parent: {int(sizes.sum())} images; proxy: {len(kept)} classes, {sum(kept.values())} images."
@@ -114,12 +114,13 @@ def distance_figure(distances: pl.DataFrame) -> go.Figure:
         x=ordered["distance"].to_list(),
         y=ordered["set"].to_list(),
         orientation="h",
-        marker_color=COLOURS[0],
+        marker_color=translucent(COLOURS[0], 0.6),
         text=[f"{value:.2f}" for value in ordered["distance"]],
-        textposition="auto",
+        textposition="outside",
+        cliponaxis=False,
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
-    figure.add_vline(x=own, line={"color": COLOURS[1], "width": 2, "dash": "dash"})
+    figure.add_vline(x=own, line={"color": "#222222", "width": 2, "dash": "dash"})
     note = f"dashed: two samples of {set_name(target)} ({own:.2f})"
     figure.update_xaxes(title_text=f"Frechet distance; {note}", rangemode="tozero")
     nearest = ", ".join(
@@ -143,34 +144,37 @@ def images_by_class(dataset: Dataset, classes: int = 8, images: int = 10) -> go.
     manifest = dataset.manifest.take(dataset.manifest.rows["key"].is_in(rows["key"].implode()))
     native = min(filter(None, (dataset.pixels, manifest.resolution)))
     pictures, numbers = dataset.read_images(manifest, min(native, _LARGEST_THUMBNAIL))
-    side = pictures.shape[-1]
-    sheet = np.full((len(chosen) * (side + 1), images * (side + 1), 3), 255, np.uint8)
+    pictures = _enlarged(pictures.transpose(0, 2, 3, 1))
+    side = pictures.shape[1]
+    sheet = np.full((len(chosen) * (side + 2) - 2, images * (side + 2) - 2, 3), 255, np.uint8)
     filled = [0] * len(chosen)
     for picture, number in zip(pictures, numbers.tolist(), strict=True):
         row = labels[number]
-        top, left = row * (side + 1), filled[row] * (side + 1)
-        sheet[top : top + side, left : left + side] = picture.transpose(1, 2, 0)
+        top, left = row * (side + 2), filled[row] * (side + 2)
+        sheet[top : top + side, left : left + side] = picture
         filled[row] += 1
-    kind = "synthetic images" if dataset.synthetic else "images"
-    title = f"{dataset.name}, {_selection(dataset.manifest)}: {kind} of {dataset.domain}"
+    title = f"{set_name(dataset.name)}, {_selection(dataset.manifest)}: {dataset.domain}"
     figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 90 + 60 * len(chosen)})
-    figure.add_image(source=_png(sheet), hoverinfo="skip")
+    figure.add_image(source=_address(sheet, sharp=native < _SMALLEST_THUMBNAIL), hoverinfo="skip")
     named = [f"{_short(name)} ({histogram[name]:,})" for name in chosen]
     figure.update_xaxes(visible=False)
-    figure.update_yaxes(
-        tickvals=[(row + 0.5) * (side + 1) for row in range(len(chosen))],
-        ticktext=named,
-        showgrid=False,
-        ticks="",
-    )
+    middles = [row * (side + 2) + side / 2 for row in range(len(chosen))]
+    figure.update_yaxes(tickvals=middles, ticktext=named, showgrid=False, ticks="")
     return figure.update_layout(meta={"alt": f"{title}, of the classes {', '.join(named)}."})
 
 
-def _png(pixels: np.ndarray) -> str:
-    """Pixels uint8 [height, width, 3] as a data address."""
+def _enlarged(pictures: np.ndarray) -> np.ndarray:
+    """Small pictures [n, side, side, 3] with every pixel repeated, so that a browser does not blur them."""
+    times = max(1, _SMALLEST_THUMBNAIL // pictures.shape[1])
+    return pictures.repeat(times, axis=1).repeat(times, axis=2)
+
+
+def _address(pixels: np.ndarray, sharp: bool) -> str:
+    """Pixels uint8 [height, width, 3] as a data address: PNG where every pixel counts, else JPEG (smaller)."""
     content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
+    kind = "png" if sharp else "jpeg"
+    Image.fromarray(pixels).save(content, kind, quality=90, subsampling=0)
+    return f"data:image/{kind};base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
 
 
 def _short(name: str) -> str:
@@ -189,17 +193,27 @@ def _sizes_of_parent(proxy: Manifest, parent: Manifest) -> tuple[np.ndarray, np.
 
 
 def _curve(sizes: np.ndarray) -> tuple[list[int], list[int]]:
-    """Rank from 1 and size of classes from large to small, thinned to places evenly spaced in the logarithm."""
+    """Rank from 1 and size of the classes that have images, from large to small, thinned."""
     ordered = np.sort(sizes[sizes > 0])[::-1]
-    if not len(ordered):
-        return [], []
-    rank = np.unique(np.geomspace(1, len(ordered), _MOST_POINTS).round().astype(int))
+    rank = _thinned(len(ordered), _MOST_POINTS)
     return rank.tolist(), ordered[rank - 1].tolist()
 
 
+def _thinned(number: int, most: int) -> np.ndarray:
+    """Places out of 1 to `number`, evenly spaced in the logarithm; all of them where they are at most `most`."""
+    if number <= most:
+        return np.arange(1, number + 1)
+    return np.unique(np.geomspace(1, number, most).round().astype(int))
+
+
 def _logarithmic(figure: go.Figure) -> go.Figure:
+    """Both axes logarithmic; heights that span few decades get marks at 2 and 5 times a power of ten as well."""
+    heights = [value for trace in figure.data for value in trace.y] or [1]
+    steps = (1, 2, 5) if max(heights) < 200 * min(heights) else (1,)
+    marks = [step * 10**power for power in range(len(str(max(heights))) + 1) for step in steps]
     figure.update_xaxes(type="log", title_text="class, from large to small", dtick=1)
-    return figure.update_yaxes(type="log", title_text="images of the class", dtick=1)
+    names = [f"{mark:,}" for mark in marks]
+    return figure.update_yaxes(type="log", title_text="images of the class", tickvals=marks, ticktext=names)
 
 
 def _sizes_in_words(title: str, manifest: Manifest) -> str:

@@ -45,20 +45,19 @@ _WHY = {
 
 @dataclass(frozen=True)
 class Built:
-    """A set or proxy as it was built here: numbers of classes and images, what it was built from, and its own notes."""
+    """A set or proxy as it was built here: numbers of classes and images, what it was built from."""
 
     name: str
     classes: int
     train: int
     val: int
     origin: str
-    notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, name: str, manifest: Manifest, origin: str, notes: tuple[str, ...] = ()) -> Built:
+    def of(cls, name: str, manifest: Manifest, origin: str) -> Built:
         """The numbers of a manifest; its val part, or the test part where it has none."""
         val = manifest.count("val") or manifest.count("test")
-        return cls(name, len(manifest.classes), manifest.count("train"), val, origin, notes)
+        return cls(name, len(manifest.classes), manifest.count("train"), val, origin)
 
 
 def build_here(root: str | Path | None = None, seed: int = 2) -> Iterator[Built]:
@@ -68,18 +67,21 @@ def build_here(root: str | Path | None = None, seed: int = 2) -> Iterator[Built]
     """
     named = proxies()
     for name in published.published_sets().filter(pl.col("selection") == "all")["name"]:
-        manifest, origin, notes = planned_manifest(name, root), _PLANNED.get(name, "class counts"), ()
-        try:
-            dataset = open_dataset(name, root)
-            manifest, origin, notes = dataset.manifest, "images", getattr(dataset, "notes", ())
-        except ValueError:
-            pass
+        manifest, origin = _manifest(name, root)
         if manifest is None:
             continue
-        yield Built.of(name, manifest, origin, notes)
+        yield Built.of(name, manifest, origin)
         for proxy, spec in named.items():
             if proxy.startswith(f"{name}-"):
-                yield Built.of(proxy, build_proxy(manifest, spec, seed), origin, notes)
+                yield Built.of(proxy, build_proxy(manifest, spec, seed), origin)
+
+
+def _manifest(name: str, root: str | Path | None) -> tuple[Manifest | None, str]:
+    """A whole set's manifest and what it was built from; None where there is neither a set nor its counts."""
+    try:
+        return open_dataset(name, root).manifest, "images"
+    except ValueError:
+        return planned_manifest(name, root), _PLANNED.get(name, "class counts")
 
 
 def table_1(built: Iterable[Built]) -> pl.DataFrame:
@@ -145,8 +147,6 @@ def _difference(here: Built, printed: dict[str, str | int]) -> str:
 
 def _reasons(here: Built, printed: dict[str, str | int]) -> Iterable[str]:
     """Why the numbers differ, as far as it is known."""
-    if here.notes:
-        return here.notes
     share = (here.train + here.val) / (_value(str(printed["train"])) + _value(str(printed["val"])))
     if printed["selection"] == "all" and share < 0.9 and here.origin == "images":
         return [f"what is here holds {share:.0%} of the set's images"]

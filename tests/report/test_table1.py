@@ -50,10 +50,6 @@ def test_every_set_and_proxy_has_a_row_and_what_is_missing_says_so() -> None:
             "16,000 train images, 32% of the printed 50K; what is here holds 43% of the set's images",
         ),
         (
-            Built("cifar100", 100, 16_000, 10_000, "images", ("a pack of 160 images a class",)),
-            "16,000 train images, 32% of the printed 50K; a pack of 160 images a class",
-        ),
-        (
             Built("imagenet22k-p2-35k", 10_807, 35_000, 35_000, "class counts"),
             "10,807 classes instead of 13,377; " + PRINTED_TOTALS,
         ),

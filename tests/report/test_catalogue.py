@@ -1,0 +1,29 @@
+"""The catalogue as people see it: what is here comes first, what is missing says how to get it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from nastransfer.data.datasets import datasets
+from nastransfer.report.catalogue import HEADERS, catalogue_html
+
+
+def test_every_set_has_a_row(tmp_path: Path) -> None:
+    frame = datasets(tmp_path)
+    html = catalogue_html(frame)
+    assert html.count("<tr>") == 1 + frame.height and all(f">{name}</th>" in html for name in HEADERS)
+    plain = html.replace("\N{NO-BREAK SPACE}", " ")
+    assert plain.index(">glyphs (synthetic)<") < plain.index(">cifar10<"), "sets that are here come first"
+    assert "yes: embedded" in plain
+    assert str(tmp_path) in plain and "to get it: " in plain and "60,000 published" in plain
+    assert "open it by nt.folder(path)" in plain
+
+
+def test_a_part_of_a_set_is_shown_as_such() -> None:
+    frame = datasets(count=False).filter(name="digits")
+    part = {"form": "pack", "images": 21_000, "published": 60_000, "note": "<a part>"}
+    html = catalogue_html(frame.with_columns(pl.lit(value).alias(name) for name, value in part.items()))
+    plain = html.replace("\N{NO-BREAK SPACE}", " ")
+    assert "21,000 of 60,000" in plain and "&lt;a part&gt;" in plain
