@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nastransfer.study.plan import KINDS, Task, augment_task, proxy_task, search_task
 from nastransfer.study.spec import Seed, Source
@@ -21,9 +21,38 @@ class Place(Strict):
 
 
 class ProxyParameters(Place):
-    """Parameters of notebooks/proxy.ipynb."""
+    """Parameters of notebooks/proxy.ipynb: a few settings of the commonest proxies, or a whole source instead of them.
 
-    source: Source = Field(description="data set and how it is cut down")
+    The defaults are those of the notebook's cell, which always gives all of them: a source may stand beside them as
+    long as they were not changed.
+    """
+
+    dataset: str = Field(default="glyphs", description="data set to take from: see nt.datasets()")
+    selection: str = Field(default="random", description="rule by which classes are chosen: see nt.ProxySpec")
+    classes: int | None = Field(default=150, description="classes to choose; null: as many as there are")
+    fraction: float | None = Field(default=None, description="share of each class and part; null: all of it")
+    resolution: int | None = Field(default=None, description="pixels a side; null: as in the data set")
+    seed: Seed = Field(default=2, description="seed of the random choices")
+    source: Source = Field(description="instead of all these: a data set and how it is cut down")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _source_from_settings(cls, values: Any) -> Any:
+        settings = ("dataset", "selection", "classes", "fraction", "resolution", "seed")
+        given = {name: values.get(name, cls.model_fields[name].default) for name in settings}
+        if values.get("source") is not None:
+            changed = {
+                name: value for name, value in given.items() if value != cls.model_fields[name].default
+            }
+            if changed:
+                raise ValueError(
+                    f"give a source or its settings one by one, not both: found a source and {changed}"
+                )
+            return values
+        rule = {name: given[name] for name in settings[1:5] if given[name] is not None}
+        whole = rule == {"selection": "all"}
+        source = {"dataset": given["dataset"], "proxy": None if whole else rule, "seed": given["seed"]}
+        return {**values, "source": source}
 
     def task(self) -> Task:
         return proxy_task(self.source)

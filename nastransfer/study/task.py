@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 from tqdm.auto import tqdm
 
+from nastransfer.data.manifest import Manifest
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
@@ -31,7 +32,8 @@ ATTEMPT_VARIABLE = "NASTRANSFER_ATTEMPT"
 class RunningTask:
     """A task in progress: iterate over its steps, `show` each, then `finish`.
 
-    Attributes: `task` (what is asked), `result` (labels and numbers, once finished), `history` and `classes` (frames).
+    Attributes: `task` (what is asked), `result` (labels and numbers, once finished), `history` and `classes` (frames),
+    `manifest` (of a proxy).
     """
 
     def __init__(self, task: Task, records: StudyRecords, attempt: Attempt, work: Work | None) -> None:
@@ -124,6 +126,11 @@ class RunningTask:
     def classes(self) -> pl.DataFrame | None:
         """One row a class: images and correct answers (augment), or images a part (proxy)."""
         return self.attempt.read_frame("classes")
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """The images that a proxy holds, as recorded."""
+        return self.attempt.read_manifest()
 
     def _publish(self) -> None:
         outcome, work = self._outcome, self._work

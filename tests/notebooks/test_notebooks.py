@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from papermill.exceptions import PapermillExecutionError
 
 from nastransfer.study.ledger import Ledger
+from nastransfer.study.parameters import ProxyParameters, check
 from tests.example_study import write_example
 
 ROOT = Path(__file__).parents[2]
@@ -52,12 +54,41 @@ def test_report(tmp_path: Path) -> None:
 def test_task_notebooks_work_alone_and_share_one_ledger(tmp_path: Path) -> None:
     source = {"dataset": "digits", "proxy": {"selection": "random", "classes": 4}}
     light = {"cells": 3, "channels": 4, "epochs": 1, "epoch_images": 128, "resolution": 8}
-    assert figures(run("proxy", tmp_path, source=source)) == 1
+    proxy = run("proxy", tmp_path, dataset="digits", classes=4)
+    assert (
+        figures(proxy) == 3 and "random-c4: 7" in str(proxy.cells) and "Gini coefficient" in str(proxy.cells)
+    )
+    assert figures(run("proxy", tmp_path, source=source)) == 3, "the same proxy: its record is shown"
     assert figures(run("search", tmp_path, method="random", source=source)) >= 1
     records = Ledger(tmp_path / "runs").study("by-hand")
     genotype = records.results().filter(kind="search")["genotype"].item()
     assert figures(run("augment", tmp_path, genotype=genotype, target="digits", settings=light)) == 3
     assert records.results()["kind"].to_list() == ["proxy", "search", "augment"]
+
+
+def test_proxies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASTRANSFER_CACHE", str(tmp_path / "cache"))
+    notebook = run("proxies", tmp_path, dataset="digits", classes=5)
+    assert figures(notebook) == 4
+    shown = str(notebook.cells)
+    assert "to get it: " in shown and "evenly spaced classes" in shown
+    assert shown.count("imagenet22k-p2") >= 3 and "13,377" in shown
+
+
+def test_the_proxy_notebook_asks_for_what_its_parameters_default_to() -> None:
+    """A notebook gives every parameter of its cell; `source` is refused beside others that are not the defaults."""
+    cells = nbformat.read(ROOT / "notebooks" / "proxy.ipynb", as_version=4).cells
+    (cell,) = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    given = {
+        statement.targets[0].id: ast.literal_eval(statement.value)
+        for statement in ast.parse(cell.source).body
+    }
+    fields = ProxyParameters.model_fields
+    assert set(given) == set(fields)
+    assert {name: fields[name].default for name in given if name != "source"} == {
+        name: value for name, value in given.items() if name != "source"
+    }
+    assert check("proxy", given).task() == check("proxy", {}).task()
 
 
 def test_a_mistyped_parameter_stops_the_notebook_before_any_work(tmp_path: Path) -> None:

@@ -44,3 +44,31 @@ def test_augment_needs_one_genotype() -> None:
             check("augment", {"target": "digits", **values}).task()
     with pytest.raises(ValueError, match="kind of task"):
         check("train", {})
+
+
+def test_settings_of_a_proxy_one_by_one_are_the_same_task_as_its_source() -> None:
+    rule = {"selection": "uniform", "classes": 20, "fraction": 0.5}
+    source = {"dataset": "digits", "proxy": rule, "seed": 3}
+    whole = check("proxy", {"source": source})
+    assert check("proxy", {"dataset": "digits", "seed": 3, **rule}).task() == whole.task()
+    every = check("proxy", {"dataset": "digits", "selection": "all", "classes": None})
+    assert every.task() == check("proxy", {"source": "digits"}).task()
+    assert check("proxy", {}).task().parameters["source"]["proxy"]["classes"] == 150
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"source": "digits", "classes": 20}, ["source or its settings", "{'classes': 20}"]),
+        ({"dataset": "digit"}, ["unknown data set 'digit'"]),
+        ({"selection": "best"}, ["must be one of", "'best'"]),
+        ({"selection": "all"}, ["classes=150"]),
+        ({"fraction": 2.0}, ["fraction", "2.0"]),
+        ({"clases": 20}, ["unknown setting 'clases'", "did you mean 'classes'"]),
+    ],
+)
+def test_bad_settings_of_a_proxy(values: dict[str, object], said: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"proxy\.ipynb") as caught:
+        check("proxy", values)
+    for part in said:
+        assert part in str(caught.value)
