@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # A class needs 2 test images, and 2 in each search half of half of its train part.
 LEAST_FLOOR = 10
+# Up to so many classes are single characters, further ones pairs of them.
+SINGLES = 1_000
 
 
 class GlyphOptions(BaseModel):
@@ -15,7 +17,12 @@ class GlyphOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    classes: int = Field(default=500, ge=2, le=1_000, description="number of classes (characters of a face)")
+    classes: int = Field(
+        default=500,
+        ge=2,
+        le=20_000,
+        description=f"number of classes: {SINGLES:,} characters of a face, then pairs of them",
+    )
     shape: Literal["long_tailed", "flat"] = Field(
         default="long_tailed",
         description="class histogram: like ImageNet22K's, or the same number everywhere",

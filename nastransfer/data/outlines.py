@@ -6,9 +6,11 @@ rasterizer. Only sums, products and square roots of IEEE doubles are used, so th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from matplotlib import get_data_path
@@ -55,7 +57,9 @@ CHARACTERS = (
 GRID = 128
 BOX = 96
 _CURVE_STEPS = 8
-_LINE, _CONIC, _CUBIC, _CLOSE = 2, 3, 4, 79
+_MOVE = 1
+# Kinds of path steps that draw, and their degree, which is also the number of their vertices: lines, conics, cubics.
+_ORDER = {2: 1, 3: 2, 4: 3}
 
 
 @cache
@@ -77,39 +81,49 @@ def segments(face: str, code: int) -> np.ndarray:
     font = _font(face)
     font.load_char(code, flags=LoadFlags.NO_SCALE)
     vertices, kinds = font.get_path()
-    points: list[np.ndarray] = []
-    contours: list[np.ndarray] = []
+    drawn: dict[int, list[int]] = {1: [], 2: [], 3: []}
     step = 0
     while step < len(kinds):
-        kind = int(kinds[step])
-        if kind == _LINE:
-            points.append(vertices[step])
-        elif kind in (_CONIC, _CUBIC):
-            order = 2 if kind == _CONIC else 3
-            points.extend(_curve(points[-1], *vertices[step : step + order]))
-            step += order - 1
-        else:
-            if len(points) > 1:
-                contours.append(np.stack(points))
-            points = [] if kind == _CLOSE else [vertices[step]]
-        step += 1
-    if len(points) > 1:
-        contours.append(np.stack(points))
-    pieces = [np.hstack([contour, np.roll(contour, -1, axis=0)]) for contour in contours]
-    # NO_SCALE gives font units over 64.
-    return np.concatenate(pieces) * 64 if pieces else np.zeros((0, 4))
+        order = _ORDER.get(int(kinds[step]), 0)
+        if order:
+            drawn[order].append(step)
+        step += max(order, 1)
+    moves = np.flatnonzero(kinds == _MOVE)
+    if not len(moves):
+        return np.zeros((0, 4))
+    points, places = [vertices[moves]], [moves * _CURVE_STEPS]
+    for order, firsts in drawn.items():
+        if not firsts:
+            continue
+        steps = np.array(firsts, np.int64)[:, None]
+        controls = [vertices[steps + ahead] for ahead in range(-1, order)]
+        number = _CURVE_STEPS if order > 1 else 1
+        points.append(_curves(controls, number).reshape(-1, 2))
+        places.append((steps * _CURVE_STEPS + np.arange(number)).ravel())
+    place = np.concatenate(places)
+    along = np.argsort(place)
+    starts = np.concatenate(points)[along]
+    contour = np.searchsorted(moves * _CURVE_STEPS, place[along], side="right") - 1
+    first = np.searchsorted(contour, np.arange(len(moves)))
+    following = np.arange(1, len(starts) + 1)
+    following[np.append(first[1:], len(starts)) - 1] = first
+    # NO_SCALE gives font units over 64. A contour of one point draws nothing.
+    pieces = np.hstack([starts, starts[following]]) * 64
+    return np.asarray(pieces[np.bincount(contour)[contour] > 1])
 
 
-def _curve(start: np.ndarray, *rest: np.ndarray) -> np.ndarray:
-    """Points of a Bezier curve at equal steps of its parameter, its start left out, float64 [steps, 2]."""
-    step = (np.arange(1, _CURVE_STEPS + 1) / _CURVE_STEPS)[:, None]
-    layer = [start, *rest]
+def _curves(controls: list[np.ndarray], number: int) -> np.ndarray:
+    """Points of Bezier curves at `number` equal steps of their parameter, starts left out, float64 [n, number, 2].
+
+    `controls` are start, control points and end, each [n, 1, 2].
+    """
+    step = (np.arange(1, number + 1) / number)[:, None]
+    layer = controls
     while len(layer) > 1:
         layer = [a + (b - a) * step for a, b in pairwise(layer)]
     return np.asarray(layer[0])
 
 
-@cache
 def mask(face: str, code: int) -> np.ndarray:
     """The filled character, bool [GRID, GRID], its bounding box centred with a longer side of BOX; empty: no ink."""
     lines = segments(face, code)
@@ -132,10 +146,39 @@ def mask(face: str, code: int) -> np.ndarray:
     return np.cumsum(winding, axis=1)[:, :GRID] != 0
 
 
-@cache
 def distance(face: str, code: int) -> np.ndarray:
     """Distance to the character's edge in grid units, float32 [GRID, GRID], positive inside."""
     inside = mask(face, code)
     signed = distance_transform_edt(inside) - distance_transform_edt(~inside)
     # Distances run from pixel centre to pixel centre; the edge lies half a pixel before the first centre.
     return (signed - np.sign(signed) * 0.5).astype(np.float32)
+
+
+class DistanceMaps:
+    """The distance maps of the characters that were asked for so far, one block of memory, 64 KiB each."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, int], int] = {}
+        self._block = np.empty((64, GRID, GRID), np.float32)
+        self._lock = Lock()
+
+    def of(self, characters: Sequence[tuple[str, int]]) -> tuple[np.ndarray, np.ndarray]:
+        """The block, float32 [m, GRID, GRID], and which of its maps are these (face, code), int64 [n].
+
+        Rows of a block that was handed out never change.
+        """
+        with self._lock:
+            for character in characters:
+                if character not in self._rows:
+                    row = len(self._rows)
+                    if row == len(self._block):
+                        self._block = np.concatenate([self._block, np.empty_like(self._block)])
+                    self._block[row] = distance(*character)
+                    self._rows[character] = row
+            return self._block, np.array([self._rows[character] for character in characters], np.int64)
+
+
+@cache
+def distance_maps() -> DistanceMaps:
+    """The process's distance maps."""
+    return DistanceMaps()

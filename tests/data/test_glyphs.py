@@ -5,33 +5,24 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
-from nastransfer.data import glyphs as glyph_set
+from nastransfer.data.baselines import majority_share, nearest_centroid
 from nastransfer.data.datasets import Dataset, open_dataset
-from nastransfer.data.glyph_options import GlyphOptions
-from nastransfer.data.glyphs import STYLE, choose_classes, class_sizes, parse_class, render
-from nastransfer.data.outlines import BOX, FACES, GRID, codes, distance, mask, segments
+from nastransfer.data.glyph_classes import parse_class
+from nastransfer.data.glyph_options import SINGLES, GlyphOptions
+from nastransfer.data.glyphs import PAIR_STYLE, STYLE, class_sizes, glyphs_manifest, render
+from nastransfer.data.outlines import DistanceMaps, distance_maps
 from nastransfer.data.proxies import ProxySpec, build_proxy
 from nastransfer.data.splits import search_halves
-
-# No variation but for the key: what is left is the shape.
-PLAIN = replace(
-    STYLE,
-    size=(0.8, 0.8),
-    shift=0.0,
-    slant=(0.0, 0.0),
-    stroke=(0.0, 0.0),
-    contrast=(1.0, 1.0),
-    background=(0.0, 0.0),
-    gradient=0.0,
-    tint=0.0,
-    noise=0.0,
-)
+from tests.data.plain_glyphs import PLAIN, PLAIN_PAIRS, choose
 
 
 @pytest.fixture(scope="module")
@@ -39,34 +30,9 @@ def glyphs() -> Dataset:
     return open_dataset("glyphs")
 
 
-def test_outline_of_a_known_character() -> None:
-    # The letter I of DejaVu Sans is one rectangle from x 201 to 403, y 0 to 1493, in font units.
-    assert np.unique(segments("DejaVuSans", ord("I"))[:, ::2]).tolist() == [201, 403]
-    assert np.unique(segments("DejaVuSans", ord("I"))[:, 1::2]).tolist() == [0, 1493]
-    letter = mask("DejaVuSans", ord("I"))
-    width = round(BOX * (403 - 201) / 1493)
-    columns, rows = letter.any(axis=0).sum(), letter.any(axis=1).sum()
-    assert letter.sum() == columns * rows and rows == BOX and abs(columns - width) <= 1
-    depth = distance("DejaVuSans", ord("I"))
-    middle = GRID // 2
-    assert depth[middle, middle] == pytest.approx(width / 2, abs=1)
-    assert depth[middle, 0] == pytest.approx(-(GRID - width) / 2, abs=1)
-
-
-def test_holes_stay_open() -> None:
-    ring = mask("DejaVuSans", ord("O"))
-    assert not ring[GRID // 2, GRID // 2] and ring[GRID // 2].sum() > 10
-    assert not mask("DejaVuSans", 0x20).any()
-
-
-def test_only_text_faces() -> None:
-    assert not [face for face in FACES if "LastResort" in face or "Display" in face or "Siz" in face]
-    assert all(set(range(0x30, 0x3A)) <= codes(face) for face in FACES)
-
-
 @pytest.mark.parametrize("number", [100, pytest.param(1_000, marks=pytest.mark.slow)])
 def test_no_two_classes_render_alike(number: int) -> None:
-    names = choose_classes(number, seed=0)
+    names = choose(number)
     assert len(set(names)) == number
     for pixels in (16, 64):
         images = render(names, np.arange(number), np.zeros(number, np.uint64), pixels, PLAIN)
@@ -97,16 +63,6 @@ def test_classes_are_characters_of_several_faces(glyphs: Dataset) -> None:
     faces, characters = zip(*map(parse_class, glyphs.classes), strict=True)
     assert len(set(faces)) >= 10
     assert max(Counter(characters).values()) >= 2
-    for name in ("B DejaVuSans", "U+0042 Comic"):
-        with pytest.raises(ValueError, match="named like 'U\\+0042 DejaVuSans'"):
-            parse_class(name)
-
-
-def test_more_classes_than_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(glyph_set, "CHARACTERS", ((0x49, 0x4A),))
-    with pytest.raises(ValueError, match=r"33 glyph classes wanted; only \d+ differ by 0.35 of their ink"):
-        choose_classes(33, seed=0)
-    assert len(choose_classes(2, seed=0)) == 2
 
 
 def test_histogram_is_long_tailed_with_a_floor() -> None:
@@ -114,6 +70,35 @@ def test_histogram_is_long_tailed_with_a_floor() -> None:
     assert sizes[[0, 25, 50, 75, 100]].tolist() == [3047, 1168, 530, 145, 10]
     assert (np.diff(sizes) <= 0).all()
     assert class_sizes(GlyphOptions(classes=5, shape="flat", largest=30)).tolist() == [30] * 5
+
+
+@pytest.mark.parametrize(("largest", "floor"), [(80, 10), (3_047, 10), (500, 20)])
+def test_20_000_classes_have_the_quantiles_of_imagenet22k(largest: int, floor: int) -> None:
+    options = GlyphOptions(classes=20_000, largest=largest, floor=floor)
+    published = np.array([1, 145, 530, 1_168, 3_047]) * largest / 3_047
+    quantiles = np.quantile(class_sizes(options), [0, 0.25, 0.5, 0.75, 1])
+    assert np.abs(quantiles - np.maximum(published, floor)).max() <= 0.5
+
+
+def test_a_manifest_of_20_000_classes_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DistanceMaps, "of", None)
+    options = GlyphOptions(classes=20_000, pixels=32)
+    manifest = glyphs_manifest(options)
+    assert len(manifest) == 491_920 and manifest.hash == "3642a0c881ee5999f3afb0d9374a4507"
+    counts = manifest.count_matrix().sum(axis=1)
+    assert sorted(counts, reverse=True) == class_sizes(options).tolist()
+    assert (manifest.count_matrix()[:, [0, 2]] >= 2).all()
+    # Single characters are neither the large nor the small classes.
+    assert abs(counts[:SINGLES].mean() / counts.mean() - 1) < 0.1
+    # An image has the key, and with it the bytes, that it has in a smaller set.
+    small = glyphs_manifest(GlyphOptions(classes=1_000, pixels=32))
+    one, other = (part.rows.filter(pl.col("label") == 7, pl.col("offset") < 10) for part in (manifest, small))
+    assert one.select("key", "container").equals(other.select("key", "container"))
+
+
+def test_more_classes_than_offered() -> None:
+    with pytest.raises(ValueError, match=r"classes\n.*less than or equal to 20000 .*input_value=20001"):
+        open_dataset("glyphs", classes=20_001)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +124,69 @@ def test_images_are_the_bytes_of_ever(glyphs: Dataset) -> None:
     one = glyphs.manifest.take(np.arange(len(labels)) == 77)
     position = (glyphs.manifest.rows["key"].sort() == one.rows["key"][0]).arg_max()
     assert np.array_equal(glyphs.read_images(one)[0][0], images[position])
+
+
+def test_images_of_pairs_are_the_bytes_of_ever() -> None:
+    names = choose(20_000)
+    labels = np.array([1_000, 19_999, 1, 1_000, 12_345])
+    keys = np.arange(5, dtype=np.uint64)
+    digests = ("23a693695ebd7e8a", "63a3f886892e0723", "579144cf44644beb")
+    for pixels, digest in zip((16, 32, 64), digests, strict=True):
+        images = render(names, labels, keys, pixels)
+        assert hashlib.sha256(images.tobytes()).hexdigest()[:16] == digest
+        # Each image depends on its own class and key only.
+        for index in range(5):
+            alone = render([names[labels[index]]], np.zeros(1, np.int64), keys[index : index + 1], pixels)
+            assert np.array_equal(alone[0], images[index])
+
+
+def test_a_pair_shows_its_two_characters_at_two_places() -> None:
+    characters = ["U+0041 DejaVuSerif", "U+044F DejaVuSerif"]
+    one = np.zeros(1, np.uint64)
+    alone = [
+        render(characters, np.array([index]), one, 32, replace(PLAIN, size=(0.96, 0.96)))[0, 0]
+        for index in (0, 1)
+    ]
+    for name, (first, second) in (
+        ("U+0041 U+044F DejaVuSerif", alone),
+        ("U+044F U+0041 DejaVuSerif", alone[::-1]),
+    ):
+        expected = np.zeros((64, 64), np.uint8)
+        expected[1:33, 1:33] = first
+        expected[31:63, 31:63] = np.maximum(expected[31:63, 31:63], second)
+        image = render([name], np.array([0]), one, 64, PLAIN, PLAIN_PAIRS)[0, 0]
+        assert np.abs(image.astype(int) - expected).max() <= 1
+
+
+def test_characters_of_a_pair_vary_apart() -> None:
+    number = 200
+    style = replace(PLAIN_PAIRS, size=PAIR_STYLE.size, shift=PAIR_STYLE.shift)
+    keys = np.arange(number, dtype=np.uint64)
+    image = render(["U+0041 U+0042 DejaVuSans"], np.zeros(number, np.int64), keys, 64, PLAIN, style)[:, 0]
+    ink = image.astype(float)
+    at = np.arange(32)
+    moved = []
+    for half in (ink[:, :32, :32], ink[:, 32:, 32:]):
+        moved.append((half.sum(axis=1) * at).sum(axis=1) / half.sum(axis=(1, 2)))
+        moved.append((half.sum(axis=2) * at).sum(axis=1) / half.sum(axis=(1, 2)))
+        moved.append(np.sqrt(half.sum(axis=(1, 2))))
+    assert np.abs(np.corrcoef(moved)[:3, 3:]).max() < 0.25
+    assert np.std(moved[0]) > 1 and np.std(moved[4]) > 1 and np.std(moved[2]) > 1
+
+
+def test_memory_does_not_grow_with_the_number_of_classes() -> None:
+    names = choose(20_000)
+    labels = np.arange(0, 20_000, 50)
+    keys = labels.astype(np.uint64)
+    render(names, labels, keys, 64)
+    tracemalloc.start()
+    images = render(names, labels, keys, 64)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - images.nbytes < 16 * 2**20
+    used = {(face, code) for face, codes in map(parse_class, names) for code in codes}
+    maps, _ = distance_maps().of([])
+    assert len(used) == SINGLES and len(maps) <= 4_096
 
 
 def test_another_process_draws_the_same() -> None:
@@ -176,3 +224,14 @@ def test_what_varies(pixels: int) -> None:
     assert centre.std() > 0.02, "position"
     corners = grey[:, :2, :2].reshape(len(grey), -1)
     assert (corners.std(axis=1) > 0.005).mean() > 0.9, "noise"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("classes", [100, 1_000, 5_000])
+def test_neither_trivial_nor_hopeless(classes: int, record_property: Callable[[str, object], None]) -> None:
+    glyphs = open_dataset("glyphs", classes=classes, pixels=32)
+    chance, centroid = majority_share(glyphs.manifest), nearest_centroid(glyphs)
+    record_property("images", len(glyphs.manifest))
+    record_property("majority_class_percent", round(chance, 2))
+    record_property("nearest_centroid_percent", round(centroid, 1))
+    assert 4 * chance < centroid < 30
