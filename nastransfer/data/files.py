@@ -25,7 +25,7 @@ _DECODER_ERRORS = (
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
+    Warning,  # where warnings are errors
 )
 
 
@@ -77,7 +77,7 @@ def read_bytes(
         raise ChangedImage(f"{path} is gone: index the images again") from error
     except OSError as error:
         raise BadImage(unreadable(error)) from error
-    with open(file, "rb", buffering=0) as opened:  # noqa: PTH123 - a descriptor has no path
+    try:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode):
             raise BadImage("unreadable: not a regular file")
@@ -87,10 +87,12 @@ def read_bytes(
         ):
             if indexed is not None and indexed != now:
                 raise ChangedImage(f"{path} changed after it was indexed: {indexed} {what}, now {now}")
-        try:
+        with open(file, "rb", buffering=0, closefd=False) as opened:
             return opened.readall()
-        except OSError as error:
-            raise BadImage(unreadable(error)) from error
+    except OSError as error:
+        raise BadImage(unreadable(error)) from error
+    finally:
+        os.close(file)
 
 
 def unreadable(error: OSError) -> str:

@@ -1,6 +1,7 @@
-"""Search halves: the train part of a set cut in two within each class (methods.md 8.3, AMB-15).
+"""Splits within each class: a search's halves of the train part (methods.md 8.3, AMB-15), or new parts altogether.
 
-One split a search seed, the same for all methods: who is in which half depends on the image's key and the seed only.
+Who is in which part depends on the image's key and the seed only. A search's halves are one split a search seed, the
+same for all methods; the standard parts stay, and with them what a search must not see.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from nastransfer.data.manifest import PART, Manifest, mix_keys
+from nastransfer.data.manifest import PART, PARTS, Manifest, mix_keys, part_series
 from nastransfer.data.streams import derive_seed
 
 
@@ -23,9 +24,21 @@ def seeded_order(manifest: Manifest, seed: int, name: str) -> np.ndarray:
 
 
 def rank_within(groups: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Rank (from 0) of every row among the rows of its group, by `order`; both of one value a row."""
-    by_group = np.lexsort((order, groups))
+    """Rank (from 0) of every row among the rows of its group, by `order` (uint64); both of one value a row.
+
+    Rows of equal order are ranked as they come. Groups are numbers from 0 on.
+    """
     sizes = np.bincount(groups)
+    # One sort of one number, the group above the leading digits of the order: half the time of a sort by both.
+    bits = np.uint64(max(len(sizes) - 1, 0).bit_length())
+    number = (
+        (groups.astype(np.uint64) << (np.uint64(64) - bits)) if bits else np.zeros(len(groups), np.uint64)
+    )
+    number |= order.astype(np.uint64) >> bits
+    by_group = np.argsort(number)
+    number = number[by_group]
+    if (number[1:] == number[:-1]).any():
+        by_group = np.lexsort((order, groups))
     starts = np.cumsum(sizes) - sizes
     rank = np.empty(len(groups), np.int64)
     rank[by_group] = np.arange(len(groups)) - np.repeat(starts, sizes)
@@ -94,3 +107,28 @@ def search_halves(manifest: Manifest, seed: int, images: int | None = None) -> t
             half = half.take(rank_within(label[chosen], order[chosen]) < wanted[label[chosen]])
         halves.append(replace(half, rows=half.rows.with_columns(pl.lit(part, PART).alias("part"))))
     return halves[0], halves[1]
+
+
+def split_parts(manifest: Manifest, seed: int, percent: tuple[int, int, int] = (40, 40, 20)) -> Manifest:
+    """The same images with new parts: of n images of every class, the first `percent` in seeded order, and so on.
+
+    percent: of train, val and test, whole numbers that sum to 100. Parts end at floor(n x sum of percents / 100), so
+    40/40/20 has floor(0.8 n) images outside the test part. This is the papers' other split; a search takes its train
+    and val parts as they are. `parent_part` stays, so that images of the parent's test part are known as such.
+    `ValueError` where a class would be without an image in a part that gets any percent.
+    """
+    if len(percent) != len(PARTS) or min(percent) < 0 or sum(percent) != 100:
+        raise ValueError(f"percent must be three numbers from 0 on that sum to 100, got {percent}")
+    label = manifest.rows["label"].to_numpy()
+    sizes = np.bincount(label, minlength=len(manifest.classes))
+    ends = sizes[:, None] * np.cumsum(percent) // 100
+    short = np.flatnonzero((np.diff(ends, axis=1, prepend=0)[:, np.array(percent) > 0] < 1).any(axis=1))
+    if len(short):
+        some = {manifest.classes[i]: int(sizes[i]) for i in short[:5]}
+        raise ValueError(
+            f"every class needs an image in each part of {percent}; {len(short)} of {len(sizes)} have too few images, "
+            f"such as {some}"
+        )
+    rank = rank_within(label, seeded_order(manifest, seed, "split_parts"))
+    code = (rank >= ends[label, 0]).astype(np.uint8) + (rank >= ends[label, 1])
+    return replace(manifest, rows=manifest.rows.with_columns(part_series(code)))

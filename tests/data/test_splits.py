@@ -1,4 +1,4 @@
-"""Search halves: disjoint, within each class, seeded, capped."""
+"""Search halves and new parts: disjoint, within each class, seeded, capped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.proxies import ProxySpec, build_proxy
-from nastransfer.data.splits import allocate, rank_within, search_halves
+from nastransfer.data.splits import allocate, rank_within, search_halves, split_parts
 
 MANIFEST = Manifest.from_counts({f"c{i}": 5 + 3 * i for i in range(12)}, dataset="set", test_share=0.2)
 
@@ -67,6 +67,66 @@ def test_bad_input() -> None:
 
 def test_rank_within() -> None:
     assert rank_within(np.array([1, 0, 1, 1]), np.array([5, 9, 4, 6])).tolist() == [1, 0, 0, 2]
+    assert rank_within(np.zeros(3, int), np.array([7, 2**64 - 1, 0], np.uint64)).tolist() == [1, 2, 0]
+    assert rank_within(np.zeros(0, int), np.zeros(0, np.uint64)).tolist() == []
+
+
+@pytest.mark.parametrize("spread", [2**64 - 1, 1_000, 3])
+def test_rank_within_is_the_place_in_a_sort_by_both(spread: int) -> None:
+    rng = np.random.default_rng(1)
+    groups = rng.integers(0, 60, 5_000)
+    order = rng.integers(0, spread, 5_000, np.uint64)
+    rank = np.empty(5_000, int)
+    for group in range(60):
+        rows = np.flatnonzero(groups == group)
+        rank[rows[np.argsort(order[rows], kind="stable")]] = np.arange(len(rows))
+    assert (rank_within(groups, order) == rank).all()
+
+
+def test_new_parts_have_their_shares_of_every_class() -> None:
+    split = split_parts(MANIFEST, seed=2)
+    sizes = split.count_matrix()
+    total = sizes.sum(axis=1)
+    assert (sizes[:, 0] == total * 40 // 100).all()
+    assert (sizes[:, :2].sum(axis=1) == total * 80 // 100).all()
+    assert (total == MANIFEST.count_matrix().sum(axis=1)).all()
+    keys = [set(split.part(part).rows["key"]) for part in ("train", "val", "test")]
+    assert not keys[0] & keys[1] and not keys[0] & keys[2] and not keys[1] & keys[2]
+    assert keys[0] | keys[1] | keys[2] == set(MANIFEST.rows["key"])
+
+
+def test_new_parts_remember_the_parents_part() -> None:
+    split = split_parts(MANIFEST, seed=2)
+    old = dict(zip(MANIFEST.rows["key"], MANIFEST.rows["part"], strict=True))
+    assert [old[key] for key in split.rows["key"]] == split.rows["parent_part"].to_list()
+    train, val = search_halves(split, seed=5)
+    assert set(train.rows["key"]) == set(split.part("train").rows["key"])
+    assert set(val.rows["key"]) == set(split.part("val").rows["key"])
+    assert "test" in set(train.rows["parent_part"]), "a search on these would see the parent's test images"
+
+
+def test_new_parts_depend_on_keys_and_seed_only() -> None:
+    shuffled = Manifest("set", MANIFEST.classes, MANIFEST.rows.sample(fraction=1.0, shuffle=True, seed=3))
+    assert split_parts(shuffled, 2).hash == split_parts(MANIFEST, 2).hash != split_parts(MANIFEST, 3).hash
+    assert split_parts(MANIFEST, 2, (90, 10, 0)).count("test") == 0
+    assert split_parts(MANIFEST, 2, (80, 0, 20)).count("test") == split_parts(MANIFEST, 2).count("test")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_image_is_in_two_halves_of_any_split(seed: int) -> None:
+    for manifest in (MANIFEST, split_parts(MANIFEST, seed), split_parts(MANIFEST, seed, (70, 0, 30))):
+        test = set(manifest.part("test").rows["key"])
+        train, val = (set(half.rows["key"]) for half in search_halves(manifest, seed))
+        assert not train & val and not train & test and not val & test
+        assert len(train) + len(val) + len(test) == len(manifest)
+
+
+def test_bad_shares() -> None:
+    for percent in ((40, 40, 40), (120, -40, 20), (50, 50)):
+        with pytest.raises(ValueError, match=r"sum to 100, got \("):
+            split_parts(MANIFEST, 2, percent)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"1 of 2 have too few images, such as {'b': 2}"):
+        split_parts(Manifest.from_counts({"a": 9, "b": 2}), 2)
 
 
 def test_allocate_by_hand() -> None:
