@@ -13,19 +13,16 @@ import numpy as np
 import polars as pl
 
 from nastransfer.data.files import BadImage, decode_rgb, image_path, read_bytes
-from nastransfer.data.manifest import PART, ROW_SCHEMA, Manifest
+from nastransfer.data.manifest import ROW_SCHEMA, Manifest
 from nastransfer.data.resize import resize, square
+from nastransfer.data.verify import LISTED_SCHEMA, verify
 
 # Given a manifest, its images at the native side, uint8 [n, 3, pixels, pixels], in the order of its rows.
 Reader = Callable[[Manifest], np.ndarray]
 
-REJECT_SCHEMA: dict[str, Any] = {
-    "class": pl.String(),
-    "part": PART,
-    "container": pl.String(),
-    "name": pl.String(),
-    "reason": pl.String(),
-}
+REJECT_SCHEMA: dict[str, Any] = {**LISTED_SCHEMA, "reason": pl.String()}
+# Kinds of unusual images (grey, CMYK, turned) that are named in a set's notes.
+_KINDS = 10
 
 
 def no_rejects() -> pl.DataFrame:
@@ -101,6 +98,12 @@ class Dataset:
         one = replace(self.manifest, rows=pl.DataFrame([dict(row)], schema=ROW_SCHEMA))
         return np.ascontiguousarray(self.read(one)[0].transpose(1, 2, 0))
 
+    def paths(self, rows: pl.DataFrame) -> pl.Series:
+        """The absolute path of every image file among rows of this set's manifest, as text."""
+        folder = pl.col("container").cast(pl.String)
+        inside = pl.when(folder == ".").then(pl.lit("")).otherwise(folder + "/")
+        return rows.select(path=pl.lit(f"{self.root}/") + inside + pl.col("name"))["path"]
+
     def verified(self, *, workers: int | None = None, cache: bool = True, progress: bool = True) -> Dataset:
         """The set without the image files that cannot be used; these are in its `rejects`, with their reasons.
 
@@ -109,17 +112,25 @@ class Dataset:
         """
         if not self.has_files or self.root is None:
             return self
-        from nastransfer.data.verify import verify
-
         checked = verify(self.manifest, self.root, workers=workers, cache=cache, progress=progress)
-        rejects = pl.concat([self.rejects, checked.rejects.cast(REJECT_SCHEMA).select(list(REJECT_SCHEMA))])
-        return replace(self, manifest=checked.manifest, rejects=rejects)
+        rejects = pl.concat([self.rejects, checked.rejects.select(list(REJECT_SCHEMA))])
+        kinds = checked.notes["note"].value_counts(sort=True).head(_KINDS)
+        unusual = tuple(
+            f"{row['count']:,} images are used as they are: {row['note']}"
+            for row in kinds.iter_rows(named=True)
+        )
+        return replace(self, manifest=checked.manifest, rejects=rejects, notes=self.notes + unusual)
 
     def with_manifest(self, manifest: Manifest) -> Dataset:
         """The same set with fewer images, such as a proxy of it; `ValueError` for another set's manifest."""
         if manifest.dataset != self.manifest.dataset:
             raise ValueError(f"{self.name!r} cannot take a manifest of {manifest.dataset!r}")
         return replace(self, manifest=manifest)
+
+
+def stem_of(pixels: int) -> Literal["cifar", "imagenet"]:
+    """The first layers that fit images of this side."""
+    return "cifar" if pixels <= 64 else "imagenet"
 
 
 def file_reader(root: Path, pixels: int) -> Reader:

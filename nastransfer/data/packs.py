@@ -47,7 +47,7 @@ PACKS: dict[str, Pack] = {
 def folders(root: str | Path | None = None) -> list[Path]:
     """Where packs are looked for: `root`, or else `NASTRANSFER_DATA`, or else `../shared/data` beside the checkout."""
     if root is not None:
-        return [Path(root)]
+        return [Path(root).expanduser().absolute()]
     if os.environ.get(DATA_VARIABLE):
         return [Path(os.environ[DATA_VARIABLE])]
     beside = [

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from nastransfer.data.datasets import names, options_of
+from nastransfer.data.datasets import label_of, names, options_of
 from nastransfer.data.proxies import ProxySpec, proxies
 from nastransfer.search.searcher import make_searcher, searchers
 from nastransfer.train.protocol import protocol
@@ -61,8 +61,8 @@ class Source(Strict):
 
     @property
     def base(self) -> str:
-        """Name of the whole data set, its options included: `glyphs`, `glyphs-classes300`."""
-        return "-".join([self.dataset, *(f"{name}{value}" for name, value in sorted(self.options.items()))])
+        """Name of the whole data set, its options included: `glyphs`, `glyphs-classes300`, `folder-my-photos`."""
+        return label_of(self.dataset, self.options)
 
 
 class RandomBaseline(Strict):

@@ -10,6 +10,7 @@ import polars as pl
 
 from nastransfer.data.datasets import Dataset, open_dataset
 from nastransfer.data.manifest import Manifest
+from nastransfer.data.own import OWN
 from nastransfer.data.proxies import build_proxy
 from nastransfer.search.searcher import make_searcher, preset_label, search_steps
 from nastransfer.space.genotype import Genotype
@@ -90,6 +91,9 @@ def open_targets(records: StudyRecords) -> dict[str, Dataset]:
 
 def refuse_overlap(source: Source, target: Source) -> None:
     """`ValueError` where a search on `source` sees images that the final test on `target` uses."""
+    if source.dataset in OWN and target.dataset in OWN:
+        _refuse_shared_files(source, target)
+        return
     if source.dataset != target.dataset:
         return
     if source.options != target.options:
@@ -103,6 +107,18 @@ def refuse_overlap(source: Source, target: Source) -> None:
         raise ValueError(
             f"a search on {source.label!r} would see {seen} images of the test part of target {target.label!r}: choose "
             "a proxy whose train and val parts come from the target's train part"
+        )
+
+
+def _refuse_shared_files(source: Source, target: Source) -> None:
+    """Folders and tables of own images may share files, whatever they are called."""
+    searched, tested = (open_source(entry) for entry in (source, target))
+    seen = searched.paths(searched.manifest.rows.filter(pl.col("part") != "test"))
+    shared = seen.filter(seen.is_in(tested.paths(tested.manifest.rows.filter(part="test")).implode()))
+    if len(shared):
+        raise ValueError(
+            f"a search on {source.label!r} would see {len(shared)} images of the test part of target {target.label!r}, "
+            f"such as {shared[0]}: mark them as part 'test' in both, or leave them out of the source"
         )
 
 

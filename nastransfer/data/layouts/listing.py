@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from nastransfer.data.dataset import no_rejects
 from nastransfer.data.layouts.layout import Index
-from nastransfer.data.manifest import Manifest, path_keys
+from nastransfer.data.manifest import PART, PARTS, Manifest, path_keys
+from nastransfer.data.scan import list_class_folders
+from nastransfer.data.walk import refuse_alike
 
 
 @dataclass(frozen=True)
@@ -76,20 +77,31 @@ class Found:
 
 
 def list_folders(root: Path, folder: str | None, part: int) -> Found:
-    """The images in class folders in `root`, or in a folder of it; all of one part.
+    """The images in class folders in `root`, or in a folder of it; all of one part (its code).
 
     `ValueError` where there is none, and for class names that differ in nothing but case.
     """
     base = root if folder is None else root / folder
-    from nastransfer.data.scan import list_class_folders
-
     listing = list_class_folders(base)
-    if not len(listing.label):
-        raise ValueError(f"{base} has no image in class folders: wanted is {base}/<class>/<image>")
+    if not len(listing):
+        skipped = "".join(
+            f"; {row['container']}/{row['name'] or ''}: {row['reason']}"
+            for row in listing.skipped.head(3).iter_rows(named=True)
+        )
+        raise ValueError(f"{base} has no image in class folders: wanted is {base}/<class>/<image>{skipped}")
     container = listing.container
+    rejects = listing.skipped.select(
+        pl.col("container").str.split("/").list.first().replace(".", None).alias("class"),
+        pl.lit(PARTS[part], PART).alias("part"),
+        "container",
+        "name",
+        "reason",
+    )
     if folder is not None:
         container = f"{folder}/" + container.cast(pl.String)
-    return Found.of(listing.classes, listing.label, part, container, listing.name, no_rejects())
+        above = pl.when(pl.col("container") == ".").then(pl.lit(folder))
+        rejects = rejects.with_columns(container=above.otherwise(f"{folder}/" + pl.col("container")))
+    return Found.of(listing.classes, listing.label, part, container, listing.name, rejects)
 
 
 def merged(found: Sequence[Found]) -> Found:
@@ -98,12 +110,7 @@ def merged(found: Sequence[Found]) -> Found:
     `ValueError` where a class of one folder and one of another differ in nothing but case.
     """
     names = sorted({name for one in found for name in one.classes})
-    folded: dict[str, str] = {}
-    for name in names:
-        if folded.setdefault(name.casefold(), name) != name:
-            raise ValueError(
-                f"class names must differ in more than case: {folded[name.casefold()]!r} and {name!r}"
-            )
+    refuse_alike(names)
     place = {name: index for index, name in enumerate(names)}
     tables = []
     for one in found:

@@ -38,13 +38,13 @@ def slug(text: str) -> str:
 
 
 def place_of(path: str, folders: list[Path]) -> Path:
-    """An existing path, made absolute: as it is, or else below one of the folders of data sets.
+    """An existing path as it is given, or else below one of the folders of data sets.
 
-    `ValueError` with the places looked at where there is none.
+    Absolute and without links, so that one folder has one path. `ValueError` with the places looked at where it is not.
     """
     given = Path(path).expanduser()
     places = [given, *(folder / given for folder in folders if not given.is_absolute())]
     found = next((place for place in places if place.exists()), None)
     if found is None:
         raise ValueError(f"{path!r} is not here: no {' or '.join(str(place.absolute()) for place in places)}")
-    return found.absolute()
+    return found.resolve()

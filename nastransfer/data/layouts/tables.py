@@ -13,6 +13,7 @@ from pydantic import Field
 from nastransfer.data.layouts.layout import Index, per_class_80
 from nastransfer.data.layouts.own import PART_CODES, OwnOptions
 from nastransfer.data.manifest import Manifest, path_keys
+from nastransfer.data.walk import refuse_alike
 
 # What a path may not contain if it is to be taken as it is: a step up or to itself, an empty step, a start at "/".
 _ODD = r"(^|/)\.{0,2}(/|$)"
@@ -114,12 +115,7 @@ def _inside(paths: pl.Series, root: Path, table: Path) -> pl.Series:
 
 def _classes(labels: pl.Series) -> list[str]:
     names = labels.unique().to_list()
-    folded: dict[str, str] = {}
-    for name in sorted(names):
-        if folded.setdefault(name.casefold(), name) != name:
-            raise ValueError(
-                f"class names must differ in more than case: {folded[name.casefold()]!r} and {name!r}"
-            )
+    refuse_alike(sorted(names))
     # Numbers in the order of numbers: 2 before 10.
     return sorted(names, key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name))
 

@@ -128,7 +128,10 @@ def test_a_root_that_only_starts_alike_is_outside(tmp_path: Path) -> None:
             {"path": ["a.jpg"], "label": ["x"], "part": ["dev"]},
             r"a part must be one of \['train', .*got 'dev'",
         ),
-        ({"path": ["a.jpg", "b.jpg"], "label": ["Cat", "cat"]}, "differ in more than case: 'Cat' and 'cat'"),
+        (
+            {"path": ["a.jpg", "b.jpg"], "label": ["Cat", "cat"]},
+            "differ in more than case.*: 'Cat' and 'cat'",
+        ),
         ({"path": [], "label": []}, "has no row"),
     ],
 )
