@@ -54,6 +54,8 @@ TORCH_FREE = (
 )
 MAX_FILE_LINES = 300
 MAX_CELL_LINES = 12
+KERNELS = sorted((ROOT / "nastransfer" / "space" / "engines" / "cpp").iterdir())
+MAX_LETTERS = 120
 
 
 def module_name(path: Path) -> str:
@@ -153,6 +155,14 @@ def test_files_say_what_they_are_and_stay_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
     assert len(text.splitlines()) <= MAX_FILE_LINES, f"{path}: a thing in it wants a name of its own"
+
+
+@pytest.mark.parametrize("path", KERNELS, ids=name_of)
+def test_kernels_say_what_they_are_and_stay_readable(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("// "), f"{path} has no header"
+    assert len(lines) <= MAX_FILE_LINES, f"{path}: a thing in it wants a name of its own"
+    assert not [line for line in lines if len(line) > MAX_LETTERS]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)

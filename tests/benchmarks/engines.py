@@ -21,7 +21,6 @@ from tests.benchmarks.steps import (
     training_step,
 )
 
-
 MOST_REPEATS = 5
 
 

@@ -1,13 +1,16 @@
 // Depthwise convolutions of one image: a row of outputs, and the gradient of the kernel.
 //
-// K: taps a side, D: dilation, S: stride, T: neighbouring outputs whose sums are held in registers. A vector of inputs is
-// loaded once and used for every output and tap it takes part in. With dilation 2 and stride 1, outputs of one parity
-// share their inputs: a tile is T outputs two pixels apart. Kernels are [K * K][channels], inputs have their border.
+// K: taps a side, D: dilation, S: stride, T: neighbouring outputs whose sums are held in registers. A vector of inputs
+// is loaded once and used for every output and tap it takes part in. With dilation 2 and stride 1, outputs of one
+// parity share their inputs: a tile is T outputs two pixels apart. Kernels are [K * K][channels], inputs have their
+// border.
 #pragma once
 #include "vectors.h"
 
 // Output t and tap j meet at input t * S + j (counted in `step`).
-template <int K, int S, int T> constexpr bool meet(int x, int j) { return x >= j && (x - j) % S == 0 && (x - j) / S < T; }
+template <int K, int S, int T> constexpr bool meet(int x, int j) {
+  return x >= j && (x - j) % S == 0 && (x - j) / S < T;
+}
 
 template <int V, int K, int S, int T>
 INLINE void depthwise_tile(const real *in, i64 row, i64 step, const real *kernel, i64 channels, vec<V> *sums) {
@@ -24,8 +27,8 @@ INLINE void depthwise_tile(const real *in, i64 row, i64 step, const real *kernel
   }
 }
 
-// A row of `width` outputs. `in`: first input of the first tap, pixels `pixel` and rows `row` apart; done(output, channel,
-// vector) takes the results.
+// A row of `width` outputs. `in`: first input of the first tap, pixels `pixel` and rows `row` apart; done(output,
+// channel, vector) takes the results.
 template <int K, int D, int S, class Done>
 INLINE void depthwise_row(const real *in, i64 row, i64 pixel, const real *kernel, i64 channels, i64 width, Done done) {
   constexpr bool parity = D == 2 && S == 1;

@@ -1,4 +1,5 @@
-// ReLU and pointwise convolution over one or several maps side by side (a cell's inputs), and the stem's 3x3 convolution.
+// ReLU and pointwise convolution over one or several maps side by side (a cell's inputs), and the stem's 3x3
+// convolution.
 //
 // Stride 2 is the factorized reduction: half of the outputs come from the even pixels, half from the odd ones.
 // Weights: [inputs][outputs], at stride 2 one such block for each half; the stem's: 27 inputs and a zero.

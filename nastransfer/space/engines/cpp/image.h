@@ -1,7 +1,8 @@
-// The operations of a plan on one image, each way. Everything between two batch norms happens here, in a thread's cache.
+// The operations of a plan on one image, each way. Everything between two batch norms happens here, in a thread's
+// cache.
 //
-// Forward, an operation writes its target map as it is before the norm and adds to the norm's sums. Backward, it reads the
-// gradient behind the norm, adds to its weights' gradient, and begins or adds to the gradient of its inputs. What a
+// Forward, an operation writes its target map as it is before the norm and adds to the norm's sums. Backward, it reads
+// the gradient behind the norm, adds to its weights' gradient, and begins or adds to the gradient of its inputs. What a
 // depthwise convolution gave forward is computed again: keeping it would double the memory.
 #pragma once
 #include "depthwise.h"
@@ -12,9 +13,9 @@
 
 // What one thread needs; nothing of it outlives a call.
 struct Scratch {
-  Padded relu, gradient, spread;        // ReLU of a source, gradient of a depthwise output, gradient of a strided source
+  Padded relu, gradient, spread;        // ReLU of a source; gradients of a depthwise output, of a strided source
   i64 relu_map = -1, relu_image = -1;   // what `relu` holds
-  Buffer z, behind, plain;              // rows of depthwise outputs or gathered inputs; gradient behind a norm; a pool's maps
+  Buffer z, behind, plain;              // depthwise outputs or gathered inputs; gradient behind a norm; a pool's maps
   Buffer pivot, weights;                // shifts of the sums; the weights' gradient
   std::vector<double> s1, s2, mix;      // a norm's sums; gradient of the mixture weights
   std::vector<i64> counted;             // pixels summed
@@ -88,8 +89,8 @@ class Image {
   template <bool RELU> void copy(const Map &map, const Grid &grid, real *to) {
     bool normed = map.first_reading >= 0 && map.statistics >= 0;
     i64 channel = normed ? call_.reading[map.first_reading].channel : 0;
-    copy_grid<RELU>(value(map), map.channels, map.width, normed ? call_.scale + channel : nullptr, call_.shift + channel,
-                    grid, look_ahead(size(map)), to);
+    copy_grid<RELU>(value(map), map.channels, map.width, normed ? call_.scale + channel : nullptr,
+                    call_.shift + channel, grid, look_ahead(size(map)), to);
   }
 
   // First pixel of the ReLU of a map, in its border; kept while the next operation reads the same map.

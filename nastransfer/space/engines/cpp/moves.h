@@ -1,5 +1,6 @@
-// Partial channels: a node cut into the channels that edges mix and those that pass by, halved where the edge halves, and
-// both put together again, shuffled. None of these maps has a norm; their gradients go on in the phase that completes them.
+// Partial channels: a node cut into the channels that edges mix and those that pass by, halved where the edge halves,
+// and both put together again, shuffled. None of these maps has a norm; their gradients go on in the phase that
+// completes them.
 #pragma once
 #include "image.h"
 

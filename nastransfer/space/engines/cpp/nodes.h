@@ -35,7 +35,8 @@ inline void Image::pool_backward(const Op &op) {
 
 inline void Image::sum(const Op &op) {
   const Map &target = call_.map[op.target];
-  const i64 c = target.channels, pixels = target.height * target.width, step = std::max<i64>(1, 2048 / c), ahead = look_ahead(size(target));
+  const i64 c = target.channels, pixels = target.height * target.width;
+  const i64 step = std::max<i64>(1, 2048 / c), ahead = look_ahead(size(target));
   Term terms[MOST_TERMS];
   int count = 0;
   for (i64 i = op.first; i < op.first + op.count; i++) {
@@ -81,7 +82,8 @@ inline void Image::copy_backward(const Op &op) {
         q += v * load<V>(x + p * c + k);
       }
       for (int l = 0; l < V; l++)
-        total += normed ? double(call_.scale[own.channel + k + l]) * q[l] + double(call_.shift[own.channel + k + l]) * u[l]
+        total += normed ? double(call_.scale[own.channel + k + l]) * q[l] +
+                              double(call_.shift[own.channel + k + l]) * u[l]
                         : double(q[l]);
     });
     s_.mix[r.mix] += total;

@@ -1,11 +1,12 @@
 // Batch norms in pieces: sums over pixels, normalised values, weighted sums of maps, gradients behind a norm.
 //
-// A map is kept as it was before its norm; whoever reads it applies scale and shift on the fly. Sums run in registers over
-// short stretches of pixels and go on in double precision.
+// A map is kept as it was before its norm; whoever reads it applies scale and shift on the fly. Sums run in registers
+// over short stretches of pixels and go on in double precision.
 #pragma once
 #include "vectors.h"
 
-// s1 += sum of (y - pivot), s2 += sum of (y - pivot)^2. The pivot is near the mean, so that their difference keeps its digits.
+// s1 += sum of (y - pivot), s2 += sum of (y - pivot)^2. The pivot is near the mean, so that their difference keeps its
+// digits.
 inline void add_moments(const real *y, i64 channels, i64 pixels, const real *pivot, double *s1, double *s2) {
   over_channels(channels, [&](i64 k, auto lanes) {
     constexpr int V = lanes;
@@ -64,8 +65,8 @@ struct Grid {
 
 // Copies a grid of a map's pixels, normalised where scale is given, with or without ReLU.
 template <bool RELU>
-void copy_grid(const real *map, i64 channels, i64 width, const real *scale, const real *shift, const Grid &grid, i64 ahead,
-               real *to) {
+void copy_grid(const real *map, i64 channels, i64 width, const real *scale, const real *shift, const Grid &grid,
+               i64 ahead, real *to) {
   over_blocks(channels, [&](i64 k, auto lanes, auto vectors) {
     constexpr int V = lanes, G = vectors;
     auto rows = [&](auto value) {

@@ -1,13 +1,13 @@
-// Runs a plan as phases. In a phase each thread takes its images one by one and runs all of the phase's operations on one
-// image; between phases only the sums of norms are finished, because a norm needs the whole batch:
+// Runs a plan as phases. In a phase each thread takes its images one by one and runs all of the phase's operations on
+// one image; between phases only the sums of norms are finished, because a norm needs the whole batch:
 //
 //   a mixed cell forward    1  both inputs: ReLU, 1x1                                     | norms of the inputs
 //                           2  from both inputs: first halves, dilated, pools, (skips)    | their norms
 //                           3  second halves                                              | their norms
 //                           4  node 2 = weighted sum; from node 2: first halves, ...      | their norms
 //                           5  second halves from node 2                                  | ... and so on to node 5
-//   backward                the same from the end: a node's gradient is complete, the norms that it reads get their sums,
-//                           one phase later second halves, dilated and pools hand it on, then first halves
+//   backward                the same from the end: a node's gradient is complete, the norms that it reads get their
+//                           sums, one phase later second halves, dilated and pools hand it on, then first halves
 //
 // In evaluation no norm waits for anything: there is one phase, and a map lives as long as a thread's image.
 #pragma once
@@ -37,8 +37,8 @@ class Phases {
   template <class F> void parallel(F f) {
     GOMP_parallel([](void *p) { (*static_cast<F *>(p))(); }, &f, unsigned(call_.threads), 0);
   }
-  // f(image operations, scratch) for all images, each thread its share. Every other time from the last to the first: what was
-  // touched last is still in the cache.
+  // f(image operations, scratch) for all images, each thread its share. Every other time from the last to the first:
+  // what was touched last is still in the cache.
   template <class F> void images(F f) {
     const bool reversed = reversed_;
     reversed_ = !reversed_;

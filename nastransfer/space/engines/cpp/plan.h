@@ -1,8 +1,8 @@
 // The plan of a network or supernet, as Python writes it (plan.py): tables of maps, readings, operations and weights.
 //
 // All members are 64-bit; Python's tables are arrays of the same rows. Addresses are numbers, 0 where there is nothing.
-// Who owns what: Python owns every table and all memory that an address or pointer leads to, for as long as a call lasts
-// (what the backward call needs, from the forward call on). C++ owns only a thread's scratch, for one call.
+// Who owns what: Python owns every table and all memory that an address or pointer leads to, for as long as a call
+// lasts (what the backward call needs, from the forward call on). C++ owns only a thread's scratch, for one call.
 #pragma once
 #include "vectors.h"
 
@@ -13,7 +13,7 @@ enum Flag : i64 { FORWARD = 1, WEIGHT_GRADIENT = 2, SOURCE_GRADIENT = 4, MIX_GRA
 
 struct Map {
   i64 channels, height, width;
-  i64 value, gradient;             // of the first image: [height][width][channels]; the gradient is of the normalised value
+  i64 value, gradient;             // of the first image: [height][width][channels]; gradient of the normalised value
   i64 value_step, gradient_step;   // numbers from one image to the next
   i64 by_thread;                   // evaluation: one image a thread, overwritten by its next
   i64 begun;                       // backward: the caller has written its gradient

@@ -6,7 +6,8 @@
 #include "vectors.h"
 
 template <int V, int G, int T, class Done>
-INLINE void pointwise_tile(const real *in, i64 pixel, i64 inputs, const real *weights, i64 row, i64 x, i64 out, Done done) {
+INLINE void pointwise_tile(const real *in, i64 pixel, i64 inputs, const real *weights, i64 row, i64 x, i64 out,
+                           Done done) {
   vec<V> sums[T][G];
   UNROLL for (int t = 0; t < T; t++) UNROLL for (int b = 0; b < G; b++) sums[t][b] = vec<V>{};
   for (i64 i = 0; i < inputs; i++, weights += row) {
@@ -20,8 +21,8 @@ INLINE void pointwise_tile(const real *in, i64 pixel, i64 inputs, const real *we
   UNROLL for (int t = 0; t < T; t++) UNROLL for (int b = 0; b < G; b++) done(x + t, out + b * V, sums[t][b]);
 }
 
-// f(first output, lanes, vectors) over blocks of outputs: two wide vectors at a time, three at the end of an odd number.
-// Halves of a factorized reduction may leave a rest of 2.
+// f(first output, lanes, vectors) over blocks of outputs: two wide vectors at a time, three at the end of an odd
+// number. Halves of a factorized reduction may leave a rest of 2.
 template <class F> INLINE void over_outputs(i64 outputs, F f) {
   i64 o = 0;
   while (outputs - o >= WIDE) {
@@ -51,8 +52,8 @@ template <class F> INLINE void over_outputs(i64 outputs, F f) {
 
 // Products of rows x width pixels: inputs `pixel` apart without gaps between rows; done(row, x, output, vector).
 template <class Done>
-INLINE void pointwise(const real *in, i64 pixel, i64 inputs, const real *weights, i64 weights_row, i64 outputs, i64 rows,
-                      i64 width, Done done) {
+INLINE void pointwise(const real *in, i64 pixel, i64 inputs, const real *weights, i64 weights_row, i64 outputs,
+                      i64 rows, i64 width, Done done) {
   over_outputs(outputs, [&](i64 o, auto lanes, auto vectors) {
     constexpr int V = lanes, G = vectors;
     for (i64 h = 0; h < rows; h++) {
@@ -79,7 +80,8 @@ inline void pointwise_to(const real *in, i64 pixel, i64 inputs, const real *weig
 }
 
 template <int V, int G, int I>
-INLINE void pointwise_gradient_tile(const real *in, i64 pixel, const real *g, i64 g_pixel, i64 pixels, real *out, i64 row) {
+INLINE void pointwise_gradient_tile(const real *in, i64 pixel, const real *g, i64 g_pixel, i64 pixels, real *out,
+                                    i64 row) {
   vec<V> sums[I][G];
   UNROLL for (int i = 0; i < I; i++) UNROLL for (int b = 0; b < G; b++) sums[i][b] = load<V>(out + i * row + b * V);
   for (i64 p = 0; p < pixels; p++, in += pixel, g += g_pixel) {
@@ -94,8 +96,8 @@ INLINE void pointwise_gradient_tile(const real *in, i64 pixel, const real *g, i6
 }
 
 // out[input][output] += sum over pixels of input * gradient. `inputs` is a multiple of 4.
-inline void pointwise_gradient(const real *in, i64 pixel, i64 inputs, const real *g, i64 g_pixel, i64 outputs, i64 pixels,
-                               real *out) {
+inline void pointwise_gradient(const real *in, i64 pixel, i64 inputs, const real *g, i64 g_pixel, i64 outputs,
+                               i64 pixels, real *out) {
   over_outputs(outputs, [&](i64 o, auto lanes, auto vectors) {
     constexpr int V = lanes, G = vectors;
     constexpr int many = WIDE == 16 ? (G <= 2 ? 12 : 8) : 4;

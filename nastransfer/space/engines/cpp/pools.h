@@ -34,7 +34,9 @@ template <int V> INLINE vec<V> window_maximum(const real *in, const PoolShape &s
 inline void max_pool(const real *in, const PoolShape &s, real *out) {
   over_channels(s.channels, [&](i64 k, auto lanes) {
     constexpr int V = lanes;
-    over_windows(s, [&](i64 p, const Window &w) { store<V>(out + p * s.channels + k, window_maximum<V>(in + k, s, w)); });
+    over_windows(s, [&](i64 p, const Window &w) {
+      store<V>(out + p * s.channels + k, window_maximum<V>(in + k, s, w));
+    });
   });
 }
 

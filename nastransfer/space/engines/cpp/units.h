@@ -39,7 +39,8 @@ template <int K, int D, int S> void Image::unit_backward(const Op &op) {
   for (i64 top = 0; top < target.height; top += step) {
     i64 rows = std::min(step, target.height - top), pixels = rows * target.width;
     behind_norm(target, top * target.width, pixels, s_.behind.data());
-    pointwise_to(s_.behind.data(), c, c, transposed, c, rows, target.width, g.inside() + top * g.row(), g.pixel(), g.row());
+    pointwise_to(s_.behind.data(), c, c, transposed, c, rows, target.width, g.inside() + top * g.row(), g.pixel(),
+                 g.row());
     if (op.flags & WEIGHT_GRADIENT) {
       depthwise_rows<K, D, S>(op, target, top, rows);
       pointwise_gradient(s_.z.data(), c, c, s_.behind.data(), c, c, pixels, weights + K * K * c);
@@ -83,7 +84,8 @@ template <int K, int D, int S> void Image::unit_source_gradient(const Op &op, co
     spread.shape(c, map.height, map.width, call_.pad);
     spread.clear();
     depthwise_spread<K, D>(g.inside(), g.row(), g.pixel(), call_.theta + op.weights, c, target.height, target.width,
-                           spread.inside() - D * (K / 2) * (spread.row() + spread.pixel()), spread.row(), spread.pixel());
+                           spread.inside() - D * (K / 2) * (spread.row() + spread.pixel()), spread.row(),
+                           spread.pixel());
     for (i64 i = 0; i < map.height; i++)
       over_channels(c, [&](i64 k, auto lanes) {
         constexpr int V = lanes;

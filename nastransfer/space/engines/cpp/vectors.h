@@ -1,7 +1,7 @@
 // Numbers, short vectors of numbers, and buffers.
 //
-// Maps are channels-last: a pixel's channels lie side by side, so a loop over channels is a loop over short vectors. They
-// are the compiler's portable vector types (g++ and clang, any CPU): WIDE lanes where they fit, then 8, 4, 2.
+// Maps are channels-last: a pixel's channels lie side by side, so a loop over channels is a loop over short vectors.
+// They are the compiler's portable vector types (g++ and clang, any CPU): WIDE lanes where they fit, then 8, 4, 2.
 // Buffers start at a cache line: a vector that straddles two lines costs two loads.
 #pragma once
 #include <algorithm>
@@ -27,7 +27,8 @@
 using real = REAL;
 using i64 = std::int64_t;
 
-// Lanes of the widest vector, and pixels of a register tile: 16 x 8 sums fill half of AVX-512's registers, 8 x 4 of AVX2's.
+// Lanes of the widest vector, and pixels of a register tile: 16 x 8 sums fill half of AVX-512's registers, 8 x 4 of
+// AVX2's.
 #if defined(__AVX512F__)
 constexpr int WIDE = 16, TILE = 8;
 #else
@@ -44,8 +45,9 @@ template <int V> using vec = typename Lanes<V>::type;
 
 template <int V> INLINE vec<V> load(const real *p) { return *(const vec<V> *)p; }
 
-// How far ahead a loop over a map of so many numbers asks for memory, in numbers. Processors look ahead by themselves, but
-// not past a page of 4 KiB: for a map of many pages a loop asks for the same place of the next page. 0: for nothing new.
+// How far ahead a loop over a map of so many numbers asks for memory, in numbers. Processors look ahead by themselves,
+// but not past a page of 4 KiB: for a map of many pages a loop asks for the same place of the next page. 0: for nothing
+// new.
 INLINE i64 look_ahead(i64 numbers) { return numbers * i64(sizeof(real)) > 16384 ? 4096 / i64(sizeof(real)) : 0; }
 INLINE void ask(const real *p) { __builtin_prefetch(p, 0, 2); }
 template <int V> INLINE void store(real *p, vec<V> v) { *(vec<V> *)p = v; }
@@ -67,8 +69,8 @@ template <class F> INLINE void over_channels(i64 channels, F f) {
   if (channels & 4) f(k, Int<4>{});
 }
 
-// The same with up to four vectors side by side, f(first channel, lanes, vectors): a pixel is read in one go, and a map from
-// its first number to its last, as memory likes it.
+// The same with up to four vectors side by side, f(first channel, lanes, vectors): a pixel is read in one go, and a map
+// from its first number to its last, as memory likes it.
 template <class F> INLINE void over_blocks(i64 channels, F f) {
   i64 k = 0;
   for (; k + 4 * WIDE <= channels; k += 4 * WIDE) f(k, Int<WIDE>{}, Int<4>{});
