@@ -9,8 +9,8 @@ at one of the places; of 20,000 classes a character stands in 38 pairs on averag
 Parts shared among classes make this easier than as many classes of photographs. With pairs, 32 pixels are legible,
 16 barely.
 
-One core of an AMD EPYC draws about 20,000 single characters or 12,000 pairs a second at 32 pixels, three times as many
-at 16 and a quarter at 64 (1,000 images of as many classes, n = 3 rounds, the other core busy).
+One core of an AMD EPYC draws 18,000 single characters or 12,000 pairs a second at 32 pixels, 57,000 or 39,000 at 16 and
+5,700 or 3,800 at 64 (1,000 images of many classes at a time, median of 7 in seconds of the processor).
 """
 
 from __future__ import annotations
