@@ -64,8 +64,13 @@ def _hue(images: Tensor, factor: Tensor) -> None:
     low = torch.minimum(torch.minimum(red, green), blue)
     chroma = high - low
     near_green, near_blue = (blue - red).add_(chroma, alpha=2), (red - green).add_(chroma, alpha=4)
-    hue = torch.where(high == red, green - blue, torch.where(high == green, near_green, near_blue))
+    # Weights of exactly 0 or 1 choose; on a CPU this takes a fraction of the time of torch.where and remainder.
+    other_than_red, other_than_green = (
+        torch.ne(high, some, out=torch.empty_like(high)) for some in (red, green)
+    )
+    hue = torch.lerp(green - blue, torch.lerp(near_green, near_blue, other_than_green), other_than_red)
     # Grey has no hue: it counts as 0, and no chroma is spread.
-    hue = hue.div_(chroma.clamp(min=_TINY)).add_(6 * factor[:, 0]).remainder_(6)
+    hue = hue.div_(chroma.clamp(min=_TINY)).add_(6 * factor[:, 0])
+    hue = hue.sub_(hue.div(6).floor_().mul_(6))
     for channel, share in enumerate(((hue - 3).abs_().sub_(1), 2 - (hue - 2).abs_(), 2 - (hue - 4).abs_())):
         torch.addcmul(low, chroma, share.clamp_(0, 1), out=images[:, channel])
