@@ -14,7 +14,7 @@ _CSS = (
     ".nt-table caption{text-align:left;font-weight:600;padding:.25rem 0}"
     ".nt-table th,.nt-table td{text-align:left;padding:.35rem .75rem .35rem 0;border:0;overflow-wrap:anywhere;"
     "border-bottom:1px solid rgba(128,128,128,.4)}"
-    ".nt-table th,.nt-table td.words{overflow-wrap:normal}"
+    "@media (min-width:761px){.nt-table th,.nt-table td.words{overflow-wrap:normal}}"
     ".nt-table p{font-size:.8rem;margin:.4rem 0}"
     # A narrow screen gets a card for each row: its header cells move to the left of each value.
     "@media (max-width:760px){.nt-table thead{position:absolute;clip-path:inset(50%);width:1px;height:1px}"
