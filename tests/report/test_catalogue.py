@@ -8,6 +8,7 @@ import polars as pl
 
 from nastransfer.data.datasets import datasets
 from nastransfer.report.catalogue import HEADERS, catalogue_html
+from nastransfer.report.markup import html_table
 
 
 def test_every_set_has_a_row(tmp_path: Path) -> None:
@@ -27,3 +28,10 @@ def test_a_part_of_a_set_is_shown_as_such() -> None:
     html = catalogue_html(frame.with_columns(pl.lit(value).alias(name) for name, value in part.items()))
     plain = html.replace("\N{NO-BREAK SPACE}", " ")
     assert "21,000 of 60,000" in plain and "&lt;a part&gt;" in plain
+
+
+def test_only_long_words_may_be_broken() -> None:
+    """A path must not widen the page; a number or a name is kept whole where there is room."""
+    html = html_table("t", ["a"], [["13,377 / 13,377"], ["/data/" + 30 * "x"]])
+    kept, broken = html.split("<tbody>")[1].split("<tr>")[1:]
+    assert 'class="words"' in kept and 'class="words"' not in broken

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nastransfer.data.datasets import open_dataset
+from nastransfer.data.datasets import folder, open_dataset
 from nastransfer.data.descriptors import DESCRIPTORS, describe
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.proxies import ProxySpec, build_proxy
@@ -94,6 +94,22 @@ def test_images_are_shown_at_the_proxys_resolution_and_a_small_class_leaves_room
     assert pixels.shape == (2 * 34 - 2, 6 * 34 - 2, 3)
     assert (pixels[:, 3 * 34 :] == 255).all() and not (pixels[:, : 3 * 34] == 255).all()
     assert np.array_equal(pixels[0:8, 0:8], np.broadcast_to(pixels[0, 0], (8, 8, 3)))
+
+
+def test_own_photographs_of_any_size(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for name, level in (("dark", 40), ("light", 200)):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        for number, size in enumerate([(90, 120), (200, 70), (64, 64)]):
+            pixels = generator.integers(level - 20, level + 20, (*size, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "own" / name / f"{number}.png")
+    photos = folder(tmp_path / "own")
+    figure = images_by_class(photos, images=3)
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(figure.data[0].source.split(",")[1]))))
+    assert figure.data[0].source.startswith("data:image/jpeg") and shown.shape == (2 * 66 - 2, 3 * 66 - 2, 3)
+    assert shown[:64, :64].mean() < 60 < 180 < shown[66:, :64].mean() < 220
+    light = photos.with_manifest(photos.manifest.take(photos.manifest.rows["label"] == 1))
+    assert describe(light, photos)["pixel_distance"] > 1
 
 
 def test_distances_are_drawn_nearest_first() -> None:
