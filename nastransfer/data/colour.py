@@ -14,7 +14,7 @@ _TINY = 1e-6
 
 
 def colour_jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
-    """`images` float32 [n, 3, height, width] of values 0..255, their brightness, contrast, saturation and hue changed.
+    """`images` [n, 3, height, width] of values 0..255 as float32, brightness, contrast, saturation and hue changed.
 
     factors float32 [n, 4]: how much of each is kept (1: all), and the turn of the hue (1: once around the wheel); order
     int64 [n, 4]: which of the four comes first, second and so on. Both lie on the CPU.
@@ -24,7 +24,7 @@ def colour_jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
     for step in range(len(changes)):
         # Images with the same change are brought together, so that each change works on a slice, in place.
         together = order[place, step].argsort()
-        images, place = images.index_select(0, together.to(images.device)), place[together]
+        images, place = images.index_select(0, together.to(images.device)).float(), place[together]
         sizes = order[:, step].bincount(minlength=len(changes)).tolist()
         for kind, some, of in zip(range(len(changes)), images.split(sizes), place.split(sizes), strict=True):
             if len(some):

@@ -67,9 +67,8 @@ class Recipe(ABC):
 
     def finish(self, images: Tensor, draws: Draws) -> Tensor:
         """Images uint8 [b, 3, side, side] with their drawn colours and mirrored, normalised, float32."""
-        values = images.float()
-        if "factors" in draws:
-            values = colour_jitter(values, draws["factors"], draws["order"])
+        coloured = "factors" in draws
+        values = colour_jitter(images, draws["factors"], draws["order"]) if coloured else images.float()
         std = torch.tensor(self.std, dtype=torch.float32)
         scale, shift = 1 / (255 * std), -torch.tensor(self.mean, dtype=torch.float32) / std
         scale, shift = (value.view(1, -1, 1, 1).to(images.device) for value in (scale, shift))
