@@ -35,7 +35,7 @@ def rank_within(groups: np.ndarray, order: np.ndarray) -> np.ndarray:
         (groups.astype(np.uint64) << (np.uint64(64) - bits)) if bits else np.zeros(len(groups), np.uint64)
     )
     number |= order.astype(np.uint64) >> bits
-    by_group = np.argsort(number)
+    by_group = pl.Series(number).arg_sort().to_numpy().astype(np.int64)
     number = number[by_group]
     if (number[1:] == number[:-1]).any():
         by_group = np.lexsort((order, groups))

@@ -161,5 +161,5 @@ def with_rates(rows: dict[str, Any], images: dict[str, int]) -> dict[str, Any]:
 @contextmanager
 def kept_at_once() -> Iterator[None]:
     """Scans keep what they find even where they are quick."""
-    with mock.patch.object(pieces, "KEEP_SECONDS", 0.0):
+    with mock.patch.object(pieces, "KEEP_SECONDS", 0.02):
         yield
