@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -108,9 +109,10 @@ class Dataset:
         """The set without the image files that cannot be used; these are in its `rejects`, with their reasons.
 
         Sizes and times of the others are in its manifest, and are compared when a file is opened later on. A set
-        whose images are no files of their own is returned as it is: its manifest names the bytes of its packs.
+        whose images are no files of their own is returned as it is: its manifest names the bytes of its packs. So is
+        one that was verified before.
         """
-        if not self.has_files or self.root is None:
+        if not self.has_files or self.root is None or not self.manifest.rows["modified"].null_count():
             return self
         checked = verify(self.manifest, self.root, workers=workers, cache=cache, progress=progress)
         rejects = pl.concat([self.rejects, checked.rejects.select(list(REJECT_SCHEMA))])
@@ -126,6 +128,20 @@ class Dataset:
         if manifest.dataset != self.manifest.dataset:
             raise ValueError(f"{self.name!r} cannot take a manifest of {manifest.dataset!r}")
         return replace(self, manifest=manifest)
+
+
+def usable(dataset: Dataset) -> Dataset:
+    """The set as training takes it: verified; a warning says how many of its images cannot be used, and names one."""
+    checked = dataset.verified()
+    found = checked.rejects[len(dataset.rejects) :]
+    if len(found):
+        first = found.row(0, named=True)
+        warnings.warn(
+            f"{len(found)} of {len(dataset.manifest)} images of {dataset.name!r} cannot be used, such as "
+            f"{first['container']}/{first['name']} ({first['reason']}): `verified().rejects` lists them all",
+            stacklevel=3,
+        )
+    return checked
 
 
 def stem_of(pixels: int) -> Literal["cifar", "imagenet"]:

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from nastransfer.data.datasets import Dataset
+from nastransfer.data.dataset import Dataset, usable
 from nastransfer.data.splits import search_halves
 from nastransfer.data.streams import Streams
 from nastransfer.space.genotype import Genotype
@@ -203,7 +203,7 @@ def search_steps(
     Raises `nastransfer.train.loop.Diverged` when a loss blows up: there is no genotype then.
     """
     searcher = make_searcher(method, preset, **settings)
-    data = SearchData(dataset, seed, device)
+    data = SearchData(usable(dataset), seed, device)
     started = time.perf_counter()
     history: list[SearchStep] = []
     for step in searcher.search(data, Streams(seed, "search", method)):

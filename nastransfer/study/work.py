@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from nastransfer.data.datasets import Dataset, open_dataset
+from nastransfer.data.dataset import Dataset, usable
+from nastransfer.data.datasets import open_dataset
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.own import OWN
 from nastransfer.data.proxies import build_proxy
@@ -138,10 +139,13 @@ def _seen(source: Source, manifest: Manifest) -> dict[str, Any]:
 
 def _proxy(given: ProxyParameters) -> Work:
     source = given.source
-    parent = open_dataset(source.dataset, **source.options).manifest
+    whole = open_dataset(source.dataset, **source.options)
+    parent = whole.manifest
 
     def steps() -> Steps:
         proxy = build_proxy(parent, source.proxy, source.seed) if source.proxy is not None else parent
+        # What is chosen does not depend on which files are damaged; only the chosen ones are looked at.
+        proxy = usable(whole.with_manifest(proxy)).manifest
         yield ProxyStep(proxy.count(), len(proxy.classes))
         numbers = {
             "proxy_images": proxy.count("train") + proxy.count("val"),
@@ -159,7 +163,7 @@ def _proxy(given: ProxyParameters) -> Work:
 
 
 def _search(given: SearchParameters, records: StudyRecords) -> Work:
-    dataset = open_source(given.source, records)
+    dataset = usable(open_source(given.source, records))
     manifest = dataset.manifest
     searcher = make_searcher(given.method, given.preset, **given.settings)
 
@@ -183,7 +187,7 @@ def _search(given: SearchParameters, records: StudyRecords) -> Work:
 def _augment(given: AugmentParameters, records: StudyRecords) -> Work:
     from nastransfer.train.augment import augment_steps  # torch: only where training is wanted
 
-    dataset = open_source(given.target)
+    dataset = usable(open_source(given.target))
     genotype, origin = _origin(given, records)
     training = protocol(given.protocol, **given.settings)
 

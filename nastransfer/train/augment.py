@@ -14,7 +14,7 @@ import polars as pl
 import torch
 
 from nastransfer.data.batches import Batches, load_batches
-from nastransfer.data.datasets import Dataset
+from nastransfer.data.dataset import Dataset, usable
 from nastransfer.data.manifest import PART
 from nastransfer.data.streams import Streams
 from nastransfer.data.transforms import cutout
@@ -111,7 +111,7 @@ def augment_steps(
     """`augment`, epoch by epoch: yields each `AugmentStep`, returns the `AugmentResult`."""
     chosen = named_protocol(protocol) if isinstance(protocol, str) else protocol
     started = time.perf_counter()
-    training = _Training(genotype, dataset, seed, chosen, pick_device(device))
+    training = _Training(genotype, usable(dataset), seed, chosen, pick_device(device))
     history: list[AugmentStep] = []
     seconds = {"seconds_weights": 0.0, "seconds_scoring": 0.0}
     scores: Scores | None = None

@@ -1,0 +1,67 @@
+"""What training takes: damaged files are left out and said, before anything is learnt from the set."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import nastransfer as nt
+from nastransfer.data.dataset import Dataset, usable
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Dataset:
+    """Two classes of 12 small images; one file is cut short."""
+    rng = np.random.default_rng(0)
+    for name in ("cats", "dogs"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "set" / name / f"{number}.jpg")
+    broken = tmp_path / "set" / "cats" / "3.jpg"
+    broken.write_bytes(broken.read_bytes()[:200])
+    return nt.folder(tmp_path / "set", pixels=16)
+
+
+def test_damaged_files_are_left_out_and_said(photographs: Dataset) -> None:
+    with pytest.warns(UserWarning, match=r"1 of 24 images of .* cannot be used, such as cats/3.jpg \(.+\)"):
+        checked = usable(photographs)
+    assert len(checked.manifest) == 23
+    assert checked.rejects["name"].to_list() == ["3.jpg"]
+    assert checked.manifest.rows["modified"].null_count() == 0
+
+
+def test_what_was_verified_is_not_looked_at_again(photographs: Dataset) -> None:
+    with pytest.warns(UserWarning, match="cannot be used"):
+        checked = usable(photographs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert usable(checked) is checked
+
+
+def test_sets_without_files_are_taken_as_they_are() -> None:
+    digits = nt.open_dataset("digits")
+    assert usable(digits) is digits
+
+
+def test_search_and_training_take_usable_images_only(photographs: Dataset) -> None:
+    small = {
+        "search_images": 8,
+        "steps": 1,
+        "batch": 4,
+        "resolution": 16,
+        "reports": 1,
+        "cells": 3,
+        "channels": 4,
+    }
+    with pytest.warns(UserWarning, match="cannot be used"):
+        found = nt.search("darts1", photographs, preset="tiny", **small)
+    assert found.cost["images_seen"] == 8
+    protocol = nt.protocol("tiny", epochs=1, cells=3, channels=4, resolution=16)
+    with pytest.warns(UserWarning, match="cannot be used"):
+        trained = nt.augment(found.genotype, photographs, protocol=protocol)
+    assert trained.n_train + trained.n_test == 23
