@@ -21,15 +21,18 @@ def colour_jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
     """
     changes = (_brightness, _contrast, _saturation, _hue)
     place = torch.arange(len(images))
+    # Two buffers taking turns: fresh memory of this size costs a CPU more than what is done with it.
+    images, spare = images.to(torch.float32, copy=True), torch.empty(images.shape, device=images.device)
     for step in range(len(changes)):
         # Images with the same change are brought together, so that each change works on a slice, in place.
         together = order[place, step].argsort()
-        images, place = images.index_select(0, together.to(images.device)).float(), place[together]
+        torch.index_select(images, 0, together.to(images.device), out=spare)
+        images, spare, place = spare, images, place[together]
         sizes = order[:, step].bincount(minlength=len(changes)).tolist()
         for kind, some, of in zip(range(len(changes)), images.split(sizes), place.split(sizes), strict=True):
             if len(some):
                 changes[kind](some, factors[of, kind].view(-1, 1, 1, 1).to(images.device))
-    return images.index_select(0, place.argsort().to(images.device))
+    return torch.index_select(images, 0, place.argsort().to(images.device), out=spare)
 
 
 def _brightness(images: Tensor, factor: Tensor) -> None:

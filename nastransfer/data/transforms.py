@@ -72,11 +72,11 @@ class Recipe(ABC):
         std = torch.tensor(self.std, dtype=torch.float32)
         scale, shift = 1 / (255 * std), -torch.tensor(self.mean, dtype=torch.float32) / std
         scale, shift = (value.view(1, -1, 1, 1).to(images.device) for value in (scale, shift))
-        values = torch.addcmul(shift, values, scale)
+        torch.addcmul(shift, values, scale, out=values)
         if "mirrored" in draws:
             # Weights of exactly 0 or 1 choose, in a tenth of torch.where's time on a CPU.
             mirrored = draws["mirrored"].view(-1, 1, 1, 1).to(images.device, values.dtype)
-            values = torch.lerp(values, values.flip(3), mirrored)
+            values.lerp_(values.flip(3), mirrored)
         return values
 
     def _draw_mirrored(self, number: int, generator: torch.Generator) -> Draws:
