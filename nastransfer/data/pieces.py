@@ -12,7 +12,7 @@ from types import TracebackType
 
 import polars as pl
 
-from nastransfer.data.cache import cache_folder
+from nastransfer.cache import cache_folder
 
 # At most so much work is lost. Work that is done sooner is not kept at all: it is quick to repeat.
 KEEP_SECONDS = 5.0

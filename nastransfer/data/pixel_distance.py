@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nastransfer.data.cache import cache_folder
+from nastransfer.cache import cache_folder
 from nastransfer.data.datasets import Dataset
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.splits import seeded_order

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import torch
 
+from nastransfer.cache import cache_folder
 from nastransfer.space.engines.tables import ROWS, Call
 
 SOURCES = Path(__file__).parent / "cpp"
@@ -91,17 +92,6 @@ def compilers() -> list[tuple[str, ...]]:
     if importlib.util.find_spec("ziglang") is None:
         return found
     return [*found, (sys.executable, "-m", "ziglang", "c++")]
-
-
-def cache_folder() -> Path:
-    """Where built libraries are kept: NASTRANSFER_CACHE, else nastransfer in the user's cache folder."""
-    chosen = os.environ.get("NASTRANSFER_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or (
-        Path.home() / "Library" / "Caches" if sys.platform == "darwin" else Path.home() / ".cache"
-    )
-    return Path(base) / "nastransfer"
 
 
 def fingerprint(compiler: tuple[str, ...], flags: tuple[str, ...], runtime: Path) -> str:
