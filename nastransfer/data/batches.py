@@ -13,7 +13,7 @@ from nastransfer.data.manifest import Manifest
 from nastransfer.data.passes import Batches, Share
 from nastransfer.data.resident import ResidentBatches
 from nastransfer.data.stream import StreamBatches, loader_of
-from nastransfer.data.transforms import SMALL_SIDE, PaddedCrop, Recipe, ResizedCrop
+from nastransfer.data.transforms import PaddedCrop, Recipe, ResizedCrop
 
 RESIDENT_VARIABLE = "NASTRANSFER_RESIDENT_BYTES"
 # All of CIFAR ten times over; ImageNet1K at 64 pixels is 15 GB.
@@ -67,7 +67,7 @@ def recipe_of(dataset: Dataset, side: int, training: bool) -> Recipe:
     Sets with ImageNet's stem, above 64 pixels: `ResizedCrop`. All others: `PaddedCrop` with an eighth of the side (4
     pixels at 32); their evaluation is the whole image.
     """
-    if dataset.stem == "imagenet" and side > SMALL_SIDE:
+    if dataset.stem_at(side) == "imagenet":
         return ResizedCrop(side, dataset.mean, dataset.std, dataset.flip, training)
     padding = side // 8 if training else 0
     return PaddedCrop(side, dataset.mean, dataset.std, dataset.flip, training, padding)

@@ -21,6 +21,9 @@ from nastransfer.data.verify import LISTED_SCHEMA, verify
 # Given a manifest, its images at the native side, uint8 [n, 3, pixels, pixels], in the order of its rows.
 Reader = Callable[[Manifest], np.ndarray]
 
+SMALL_SIDE = 64
+"""The largest side of images that are fed as CIFAR's are; larger ones are treated as ImageNet's."""
+
 REJECT_SCHEMA: dict[str, Any] = {**LISTED_SCHEMA, "reason": pl.String()}
 # Kinds of unusual images (grey, CMYK, turned) that are named in a set's notes.
 _KINDS = 10
@@ -63,6 +66,14 @@ class Dataset:
     def classes(self) -> tuple[str, ...]:
         """Names of the classes; a label is a position in it."""
         return self.manifest.classes
+
+    def side_at(self, resolution: int | None) -> int:
+        """Pixels a side of a network's input: as asked for, else the proxy's, else the set's own."""
+        return resolution or self.manifest.resolution or self.pixels
+
+    def stem_at(self, side: int) -> Literal["cifar", "imagenet"]:
+        """The first layers for inputs of this side: a set of large photographs is fed small ones as CIFAR's are."""
+        return "cifar" if self.stem == "cifar" else stem_of(side)
 
     @property
     def has_files(self) -> bool:
@@ -146,7 +157,7 @@ def usable(dataset: Dataset) -> Dataset:
 
 def stem_of(pixels: int) -> Literal["cifar", "imagenet"]:
     """The first layers that fit images of this side."""
-    return "cifar" if pixels <= 64 else "imagenet"
+    return "cifar" if pixels <= SMALL_SIDE else "imagenet"
 
 
 def file_reader(root: Path, pixels: int) -> Reader:

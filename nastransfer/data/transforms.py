@@ -20,8 +20,6 @@ from torch.nn.functional import pad
 from nastransfer.data.colour import colour_jitter
 from nastransfer.data.resample import columns_first, resample, resample_centre
 
-# The largest side of images that are cropped after padding; larger ones are treated as ImageNet's.
-SMALL_SIDE = 64
 # Random numbers of a batch by what they are for, one row an image, on the CPU.
 Draws = dict[str, Tensor]
 

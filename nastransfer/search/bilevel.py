@@ -94,7 +94,12 @@ class Bilevel:
         self.device = data.pick_device()
         self.arch_lr = arch_lr
         with seeded(streams.seed("weights")):
-            network = Supernet(data.classes, settings.channels, settings.cells, data.dataset.stem)
+            network = Supernet(
+                data.classes,
+                settings.channels,
+                settings.cells,
+                data.dataset.stem_at(data.dataset.side_at(settings.resolution)),
+            )
         self.network = place(network, self.device).train()
         self.alphas = [self._first_alpha(streams.torch("alphas")) for _ in ("normal", "reduce")]
         self.weights = list(self.network.parameters())

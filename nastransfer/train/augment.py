@@ -176,12 +176,12 @@ class _Training:
         images = self.train_batches.num_images
         self.epoch_images = min(protocol.epoch_images or images, images)
         self.steps_per_epoch = num_steps(self.epoch_images, protocol.batch)
-        side = protocol.resolution or dataset.manifest.resolution or dataset.pixels
+        side = dataset.side_at(protocol.resolution)
         shape: dict[str, Any] = {
             "classes": self.classes,
             "channels": protocol.channels,
             "cells": protocol.cells,
-            "stem": dataset.stem,
+            "stem": dataset.stem_at(side),
         }
         with seeded(self.streams.seed("weights")):
             network = Network(genotype, auxiliary=protocol.auxiliary > 0, **shape)

@@ -48,7 +48,11 @@ def test_sets_without_files_are_taken_as_they_are() -> None:
     assert usable(digits) is digits
 
 
-def test_search_and_training_take_usable_images_only(photographs: Dataset) -> None:
+@pytest.mark.parametrize("pixels", [16, 224])
+def test_search_and_training_take_usable_images_only(photographs: Dataset, pixels: int) -> None:
+    """Photographs of a large side, too, are fed small ones with the small images' first layers."""
+    assert photographs.root is not None
+    photographs = nt.folder(photographs.root, pixels=pixels)
     small = {
         "search_images": 8,
         "steps": 1,
