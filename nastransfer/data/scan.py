@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -35,8 +35,9 @@ _FOLDERS = {
     "modified": pl.Int64(),
     "count": pl.Int64(),
 }
-# Threads wait for the file system at the same time; more than a few stand in each other's way in Python's lock.
-_WORKERS = min(4, os.cpu_count() or 1)
+# Threads that wait for a file system at the same time. One that answers from memory is read by one thread: several
+# would stand in each other's way in Python's lock.
+_WORKERS = 8
 # Names are moved out of Python's lists when so many have come together.
 _BATCH = 100_000
 
@@ -89,7 +90,7 @@ def list_class_folders(
             images.add(kept)
             todo -= set(kept["top"].unique())
             bar.update(len(tops) - len(todo) - bar.n)
-        with store, closing(map_ahead(partial(walk, base), sorted(todo), _WORKERS)) as walked:
+        with store, closing(_walked(base, sorted(todo))) as walked:
             for batch in _batches(walked):
                 table = _entries(batch, endings)
                 images.add(table)
@@ -97,6 +98,16 @@ def list_class_folders(
                 store.keep(table.filter(pl.col("top").is_in(settled)))
                 bar.update(len(batch))
     return images.listing()
+
+
+def _walked(base: str, tops: list[str]) -> Generator[Found, None, None]:
+    """What each class folder holds: one after the other, or by several threads where the file system is waited for."""
+    began, busy = time.monotonic(), time.thread_time()
+    for place, top in enumerate(tops):
+        yield walk(base, top)
+        if (place + 1) % 20 == 0 and time.thread_time() - busy < (time.monotonic() - began) / 2:
+            yield from map_ahead(partial(walk, base), tops[place + 1 :], _WORKERS)
+            return
 
 
 def _batches(walked: Iterable[Found]) -> Iterable[list[Found]]:
@@ -146,12 +157,15 @@ def _judge(names: list[str], endings: tuple[str, ...]) -> tuple[pl.Series, pl.Se
         )
     # The few different endings are looked at, not every name.
     tails = texts.str.tail(max(map(len, endings), default=0))
+    hidden = texts.str.starts_with(".")
     wrong = [tail for tail in tails.unique() if not tail.lower().endswith(endings)]
+    if not wrong and not hidden.any() and plain.all():
+        return texts, pl.Series("reason", [None], pl.String).new_from_index(0, len(texts))
     reasons = (
         pl.select(
             pl.when(~plain)
             .then(pl.lit("its name is not UTF-8"))
-            .when(texts.str.starts_with("."))
+            .when(hidden)
             .then(pl.lit("hidden"))
             .when(tails.is_in(wrong))
             .then(pl.lit("not an image by its name's ending"))
