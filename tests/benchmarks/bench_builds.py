@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.benchmarks.engines import measure, search_cases, training_cases
 
-ROUNDS = {"T first order": 5, "S first order": 1, "B training, DARTS_V2": 5, "C training, DARTS_V2": 15}
+ROUNDS = {"T first order": 5, "B training, DARTS_V2": 5, "C training, DARTS_V2": 15}
 MOST_THREADS = 16
 
 

@@ -68,7 +68,13 @@ def cases() -> Iterator[Case]:
     yield "mixed", supernet(channels=4), mixed, batch(2, 8, 12), True
     yield "mixed, large stem", supernet(channels=12, stem="imagenet"), mixed, batch(2, 32, 64), True
     yield "partial", supernet(channels=16, partial=4), mixed, batch(2, 8, 12), True
-    yield "partial, large stem", supernet(channels=24, partial=2, stem="imagenet"), mixed, batch(2, 32, 64), True
+    yield (
+        "partial, large stem",
+        supernet(channels=24, partial=2, stem="imagenet"),
+        mixed,
+        batch(2, 32, 64),
+        True,
+    )
     for name in ("all", "skips"):
         yield f"path {name}", supernet(affine=True), along(GENOTYPES[name]), batch(3, 8), True
 
