@@ -34,7 +34,7 @@ KINDS = (
     ("inputs of cells and skips", r"Image::gather"),
     ("pools", r"pool"),
     ("stem", r"Image::stem|Image::image_rows|Image::pad_image"),
-    ("weights packed and unpacked", r"Phases::"),
+    ("weights packed, norms' sums inlined", r"Phases::"),
     ("waiting for threads", r"gomp|GOMP"),
 )
 ENGINE = "engine-"
