@@ -59,31 +59,25 @@ class PublicSet:
         )
 
 
+def _cifar(name: str, layout: Layout) -> PublicSet:
+    """Either of the two: they differ in their classes only."""
+    return PublicSet(
+        domain="photographs of objects",
+        terms=_RESEARCH + "Krizhevsky 2009",
+        how_to_get=_DOWNLOAD.format(name=name) + _PACK.format(file=f"{name}.parquet"),
+        published={"train": 50_000, "test": 10_000},
+        layout=layout,
+        pack=PACKS[name],
+        options=cifar.CifarOptions,
+        mean=CIFAR_MEAN,
+        std=CIFAR_STD,
+        pixels=32,
+    )
+
+
 PUBLIC: dict[str, PublicSet] = {
-    "cifar10": PublicSet(
-        domain="photographs of objects",
-        terms=_RESEARCH + "Krizhevsky 2009",
-        how_to_get=_DOWNLOAD.format(name="cifar10") + _PACK.format(file="cifar10.parquet"),
-        published={"train": 50_000, "test": 10_000},
-        layout=cifar.CIFAR10_LAYOUT,
-        pack=PACKS["cifar10"],
-        options=cifar.CifarOptions,
-        mean=CIFAR_MEAN,
-        std=CIFAR_STD,
-        pixels=32,
-    ),
-    "cifar100": PublicSet(
-        domain="photographs of objects",
-        terms=_RESEARCH + "Krizhevsky 2009",
-        how_to_get=_DOWNLOAD.format(name="cifar100") + _PACK.format(file="cifar100.parquet"),
-        published={"train": 50_000, "test": 10_000},
-        layout=cifar.CIFAR100_LAYOUT,
-        pack=PACKS["cifar100"],
-        options=cifar.CifarOptions,
-        mean=CIFAR_MEAN,
-        std=CIFAR_STD,
-        pixels=32,
-    ),
+    "cifar10": _cifar("cifar10", cifar.CIFAR10_LAYOUT),
+    "cifar100": _cifar("cifar100", cifar.CIFAR100_LAYOUT),
     "flowers102": PublicSet(
         domain="photographs of flowers",
         terms=_RESEARCH + "Nilsback and Zisserman 2008",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,17 +39,17 @@ def search_cases() -> dict[str, Case]:
     for name, size in SEARCHES.items():
         small = name == "T"
         cases[f"{name} first order"] = Case(
-            lambda engine, size=size: first_order(size, engine),  # type: ignore[misc]
+            partial(first_order, size),
             9 if small else 3,
             ("original", "plain", "torch", "cpp"),
         )
         cases[f"{name} second order"] = Case(
-            lambda engine, size=size: second_order(size, engine),  # type: ignore[misc]
+            partial(second_order, size),
             5 if small else 3,
             ("original", "cpp"),
         )
         cases[f"{name} path"] = Case(
-            lambda engine, size=size: path_step(size, engine),  # type: ignore[misc]
+            partial(path_step, size),
             15 if small else 5,
             ("plain", "torch", "cpp"),
         )
@@ -61,9 +62,7 @@ def training_cases() -> dict[str, Case]:
     for name, rounds in {"A": 3, "B": 7, "C": 25, "D": 5}.items():
         for genotype in GENOTYPES if name in "BC" else ("DARTS_V2",):
             cases[f"{name} training, {genotype}"] = Case(
-                lambda engine, size=TRAININGS[name], cell=GENOTYPES[genotype]: training_step(
-                    size, engine, cell
-                ),  # type: ignore[misc]
+                partial(training_step, TRAININGS[name], genotype=GENOTYPES[genotype]),
                 rounds,
                 ("plain", "torch", "cpp"),
             )

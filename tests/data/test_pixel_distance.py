@@ -14,6 +14,7 @@ from sklearn.covariance import ledoit_wolf
 
 from nastransfer.data.datasets import Dataset, open_dataset
 from nastransfer.data.descriptors import describe
+from nastransfer.data.manifest import Manifest
 from nastransfer.data.pixel_distance import Moments, frechet_distance, moments, own_distance, pixel_distance
 from nastransfer.data.proxies import ProxySpec, build_proxy
 
@@ -79,9 +80,9 @@ def test_one_image_and_equal_images() -> None:
 def reading(dataset: Dataset, value: int, asked: list[int]) -> Dataset:
     """The set with images of one grey level; `asked` notes how many are read at a time."""
 
-    def read(manifest: object) -> np.ndarray:
-        asked.append(len(manifest))  # type: ignore[arg-type]
-        return np.full((len(manifest), 3, 8, 8), value, np.uint8)  # type: ignore[arg-type]
+    def read(manifest: Manifest) -> np.ndarray:
+        asked.append(len(manifest))
+        return np.full((len(manifest), 3, 8, 8), value, np.uint8)
 
     return replace(dataset, read=read)
 

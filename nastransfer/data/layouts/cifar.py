@@ -127,17 +127,15 @@ def _download(class_name: str, folder: Path) -> None:
     download_and_extract_archive(public.url, str(folder), filename=public.filename, md5=public.tgz_md5)
 
 
-CIFAR10_LAYOUT = Layout(
-    form="CIFAR python batches",
-    folders=("cifar-10-batches-py",),
-    found=partial(_found, CIFAR10),
-    index=partial(_index, CIFAR10),
-    download=partial(_download, "CIFAR10"),
-)
-CIFAR100_LAYOUT = Layout(
-    form="CIFAR python batches",
-    folders=("cifar-100-python",),
-    found=partial(_found, CIFAR100),
-    index=partial(_index, CIFAR100),
-    download=partial(_download, "CIFAR100"),
-)
+def _layout(batches: Batches, folder: str, class_name: str) -> Layout:
+    return Layout(
+        form="CIFAR python batches",
+        folders=(folder,),
+        found=partial(_found, batches),
+        index=partial(_index, batches),
+        download=partial(_download, class_name),
+    )
+
+
+CIFAR10_LAYOUT = _layout(CIFAR10, "cifar-10-batches-py", "CIFAR10")
+CIFAR100_LAYOUT = _layout(CIFAR100, "cifar-100-python", "CIFAR100")

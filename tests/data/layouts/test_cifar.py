@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,8 +30,10 @@ def md5(path: Path) -> str:
 
 
 @pytest.mark.parametrize(("name", "write"), [("cifar10", write_cifar10), ("cifar100", write_cifar100)])
-def test_every_image_is_where_the_manifest_says(tmp_path: Path, name: str, write: object) -> None:
-    files = write(tmp_path, NAMES, IMAGES, LABEL, TEST)  # type: ignore[operator]
+def test_every_image_is_where_the_manifest_says(
+    tmp_path: Path, name: str, write: Callable[..., dict[str, np.ndarray]]
+) -> None:
+    files = write(tmp_path, NAMES, IMAGES, LABEL, TEST)
     data = open_dataset(name, root=tmp_path, checksums=False)
     assert data.classes == tuple(NAMES) and data.form == "CIFAR python batches"
     assert (data.manifest.count("train"), data.manifest.count("test")) == (50, 10)
