@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel
-
 from nastransfer.data.layouts import cifar, flowers, imagenet, mit67
 from nastransfer.data.layouts.layout import Layout
 from nastransfer.data.manifest import Manifest
+from nastransfer.data.options import SplitOptions, StandardOptions
 from nastransfer.data.packs import PACKS, Pack
 
 Triple = tuple[float, float, float]
@@ -42,7 +41,7 @@ class PublicSet:
     other_splits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     layout: Layout | None = None
     pack: Pack | None = None
-    options: type[BaseModel] | None = None
+    options: type[SplitOptions] = StandardOptions
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     flip: bool = True

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pydantic import BaseModel
 
 from nastransfer.data import embedded
 from nastransfer.data.catalogue import PUBLIC
 from nastransfer.data.dataset import Dataset
 from nastransfer.data.glyph_options import GlyphOptions
+from nastransfer.data.options import OTHER_SPLIT, SplitOptions, StandardOptions
 from nastransfer.data.own import OWN, open_own, own_name
 from nastransfer.data.public import download as download_public
 from nastransfer.data.public import downloads, find_pack, find_public, looked_in, open_public
+from nastransfer.data.splits import split_parts
 
-_EMBEDDED = ("digits", "glyphs")
+_EMBEDDED = {"digits": "scikit-learn", "glyphs": "matplotlib"}
+# Options of own sets that change what is learnt: those that names of such sets show.
+_SHOWN = ("pixels", "flip", "split", "split_seed")
 
 
 def names() -> tuple[str, ...]:
@@ -25,14 +29,13 @@ def names() -> tuple[str, ...]:
     return (*_EMBEDDED, *PUBLIC, *OWN)
 
 
-def options_of(name: str) -> type[BaseModel] | None:
-    """The settings model of a data set's options; None where it has none."""
+def options_of(name: str) -> type[SplitOptions]:
+    """The settings model of a data set's options."""
     if name == "glyphs":
         return GlyphOptions
     if name in OWN:
         return OWN[name]
-    model = PUBLIC[name].options if name in PUBLIC else None
-    return model if model is not None and model.model_fields else None
+    return PUBLIC[name].options if name in PUBLIC else StandardOptions
 
 
 def label_of(name: str, options: Mapping[str, Any]) -> str:
@@ -40,7 +43,7 @@ def label_of(name: str, options: Mapping[str, Any]) -> str:
     given = dict(options)
     if name in OWN:
         name = own_name(name, given)
-        given = {key: value for key, value in given.items() if key in ("pixels", "flip")}
+        given = {key: value for key, value in given.items() if key in _SHOWN}
     return "-".join([name, *(f"{option}{value}" for option, value in sorted(given.items()))])
 
 
@@ -52,7 +55,8 @@ def open_dataset(
     `root` is the folder of a public set in its publisher's layout, or a folder that holds it or its pack; by default
     the folders that `NASTRANSFER_DATA` names. Where both forms are present, the publisher's is opened. `download`
     fetches CIFAR and Flowers into `root` first, by torchvision. `folder` and `table` are own images: see `folder`,
-    `table`. `options_of(name)` lists the options.
+    `table`. `options_of(name)` lists the options. Every set takes `split="40-40-20"` and `split_seed`: new parts, drawn
+    within each class, while every row's `parent_part` still says the set's own.
     `ValueError` for an unknown name or option, and for a set that is not present, with the folders looked in.
     """
     if name not in names():
@@ -60,17 +64,30 @@ def open_dataset(
     if download and name not in PUBLIC:
         raise ValueError(f"data set {name!r} cannot be downloaded, only {downloads()} can")
     if name in OWN:
-        return open_own(name, options | ({"root": str(root)} if root is not None else {}))
-    model = options_of(name)
-    if model is None and options:
-        raise ValueError(f"data set {name!r} has no options, got {options}")
+        values = options | ({"root": str(root)} if root is not None else {})
+        return _cut_anew(open_own(name, values), OWN[name](**values))
+    given = options_of(name)(**options)
+    if isinstance(given, GlyphOptions):
+        return _cut_anew(embedded.glyphs(given), given)
     if name == "digits":
-        return embedded.digits()
-    if name == "glyphs":
-        return embedded.glyphs(GlyphOptions(**options))
+        return _cut_anew(embedded.digits(), given)
     if download:
         download_public(name, root)
-    return open_public(name, root, model(**options) if model is not None else None)
+    return _cut_anew(open_public(name, root, given), given)
+
+
+def _cut_anew(dataset: Dataset, options: SplitOptions) -> Dataset:
+    """The set with the parts that its options ask for."""
+    if getattr(options, "split", None) != OTHER_SPLIT:
+        return dataset
+    return replace(
+        dataset,
+        manifest=split_parts(dataset.manifest, options.split_seed),
+        notes=(
+            *dataset.notes,
+            f"parts are {OTHER_SPLIT} of every class, drawn with split_seed {options.split_seed}",
+        ),
+    )
 
 
 def folder(path: str | Path, **options: Any) -> Dataset:
@@ -97,8 +114,7 @@ def datasets(root: str | Path | None = None, *, count: bool = True) -> pl.DataFr
     `count=False` leaves images and note null: to count, class folders are listed, which takes a while for ImageNet.
     """
     rows = [
-        _embedded_row("digits", "scikit-learn", embedded.DIGITS_TERMS, "scans of handwritten digits"),
-        _embedded_row("glyphs", "matplotlib", embedded.GLYPHS_TERMS, "characters drawn from fonts"),
+        *(_embedded_row(name, where, count) for name, where in _EMBEDDED.items()),
         *(_public_row(name, root, count) for name in PUBLIC),
         _own_row("folder", "nt.folder(path)", "folder of class folders"),
         _own_row("table", "nt.table(path, root=...)", "CSV or Parquet of (path, label[, part])"),
@@ -121,9 +137,19 @@ _CATALOGUE_SCHEMA: dict[str, Any] = {
 }
 
 
-def _embedded_row(name: str, where: str, terms: str, domain: str) -> dict[str, Any]:
-    row = {"name": name, "present": True, "form": "embedded", "synthetic": name == "glyphs", "domain": domain}
-    return row | {"looked_in": where, "terms": terms, "how_to_get": "comes with the installation"}
+def _embedded_row(name: str, where: str, count: bool) -> dict[str, Any]:
+    opened = open_dataset(name)
+    return {
+        "name": name,
+        "present": True,
+        "form": opened.form,
+        "images": opened.manifest.count() if count else None,
+        "synthetic": opened.synthetic,
+        "domain": opened.domain,
+        "looked_in": where,
+        "terms": opened.terms,
+        "how_to_get": "comes with the installation",
+    }
 
 
 def _public_row(name: str, root: str | Path | None, count: bool) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from nastransfer.data.options import StandardOptions
 
 # A class needs 2 test images, and 2 in each search half of half of its train part.
 LEAST_FLOOR = 10
@@ -12,10 +14,8 @@ LEAST_FLOOR = 10
 SINGLES = 1_000
 
 
-class GlyphOptions(BaseModel):
+class GlyphOptions(StandardOptions):
     """What `open_dataset("glyphs", ...)` accepts; the defaults are the quickstart's target."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     classes: int = Field(
         default=500,

@@ -8,7 +8,7 @@ from typing import Any
 
 from nastransfer.data import packs
 from nastransfer.data.catalogue import IMAGENET_MEAN, IMAGENET_STD
-from nastransfer.data.dataset import Dataset, file_reader, stem_of
+from nastransfer.data.dataset import Dataset
 from nastransfer.data.layouts.folders import FolderOptions, index_folder
 from nastransfer.data.layouts.layout import Index
 from nastransfer.data.layouts.own import OwnOptions, place_of, slug
@@ -25,11 +25,11 @@ def open_own(kind: str, values: Mapping[str, Any]) -> Dataset:
     if kind == "folder":
         options = FolderOptions(**values)
         root = place_of(options.root, packs.folders())
-        return _described(kind, root, index_folder(name, root), options)
+        return _opened(kind, root, index_folder(name, root), options)
     given = TableOptions(**values)
     path = place_of(given.table, packs.folders())
     root = place_of(given.root, packs.folders()) if given.root is not None else path.parent
-    return _described(kind, root, index_table(name, path, root, given), given)
+    return _opened(kind, root, index_table(name, path, root, given), given)
 
 
 def own_name(kind: str, values: Mapping[str, Any]) -> str:
@@ -38,21 +38,14 @@ def own_name(kind: str, values: Mapping[str, Any]) -> str:
     return f"{kind}-{values.get('name') or slug(place.stem) or 'images'}"
 
 
-def _described(kind: str, root: Path, index: Index, options: OwnOptions) -> Dataset:
-    return Dataset(
-        name=index.manifest.dataset,
-        manifest=index.manifest,
+def _opened(kind: str, root: Path, index: Index, options: OwnOptions) -> Dataset:
+    return index.opened(
+        root,
+        form=f"{kind} of own images",
+        pixels=options.pixels,
+        flip=options.flip,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
-        terms=options.terms,
-        synthetic=False,
         domain=options.domain,
-        flip=options.flip,
-        stem=stem_of(options.pixels),
-        pixels=options.pixels,
-        read=file_reader(root, options.pixels),
-        root=root,
-        form=f"{kind} of own images",
-        rejects=index.rejects,
-        notes=index.notes,
+        terms=options.terms,
     )

@@ -7,14 +7,14 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel
 
 from nastransfer.data import packs
 from nastransfer.data.catalogue import PUBLIC
-from nastransfer.data.dataset import Dataset, file_reader, stem_of
+from nastransfer.data.dataset import Dataset
 from nastransfer.data.layouts.flowers import FlowersOptions
 from nastransfer.data.layouts.layout import Index, Layout
 from nastransfer.data.manifest import Manifest
+from nastransfer.data.options import SplitOptions
 
 
 def find_public(name: str, root: str | Path | None) -> tuple[Layout | None, Path] | None:
@@ -47,7 +47,7 @@ def looked_in(name: str, root: str | Path | None) -> list[str]:
     return [str(path) for path in (*layouts, *files)]
 
 
-def open_public(name: str, root: str | Path | None, options: BaseModel | None) -> Dataset:
+def open_public(name: str, root: str | Path | None, options: SplitOptions) -> Dataset:
     """Open a public set; `ValueError` with the places looked in where it is not there."""
     found = find_public(name, root)
     if found is None:
@@ -56,43 +56,37 @@ def open_public(name: str, root: str | Path | None, options: BaseModel | None) -
     layout, path = found
     if layout is None:
         return _open_pack(name, path, options)
-    return _described(name, path, layout.form, layout.index(name, path, options), options)
+    index = layout.index(name, path, options)
+    return _opened(name, path, layout.form, index, options, PUBLIC[name].pixels)
 
 
 @cache
-def _open_pack(name: str, path: Path, options: BaseModel | None) -> Dataset:
+def _open_pack(name: str, path: Path, options: SplitOptions) -> Dataset:
     pack = PUBLIC[name].pack
     assert pack is not None
     if isinstance(options, FlowersOptions) and options.split == "official":
         pack = replace(pack, split="given")
     index = Index(packs.pack_manifest(name, pack, path), read=partial(_read_pack, path, pack.pixels))
-    opened = _described(name, path.parent, "pack", index, options)
-    return replace(opened, pixels=pack.pixels, stem=stem_of(pack.pixels))
+    return _opened(name, path.parent, "pack", index, options, pack.pixels)
 
 
 def _read_pack(path: Path, pixels: int, manifest: Manifest) -> np.ndarray:
     return packs.reader(path, pixels).read(manifest.rows["offset"].to_numpy())
 
 
-def _described(name: str, root: Path, form: str, index: Index, options: BaseModel | None) -> Dataset:
+def _opened(name: str, root: Path, form: str, index: Index, options: SplitOptions, pixels: int) -> Dataset:
     """What a layout or a pack gave, with what the catalogue knows of the set."""
     public = PUBLIC[name]
-    return Dataset(
-        name=name,
-        manifest=index.manifest,
+    return index.opened(
+        root,
+        form=form,
+        pixels=pixels,
+        flip=public.flip,
         mean=public.mean,
         std=public.std,
-        terms=public.terms,
-        synthetic=False,
         domain=public.domain,
-        flip=public.flip,
-        stem=stem_of(public.pixels),
-        pixels=public.pixels,
-        read=index.read if index.read is not None else file_reader(root, public.pixels),
-        root=root,
-        form=form,
-        rejects=index.rejects,
-        notes=index.notes + public.size_notes(index.manifest, getattr(options, "split", None)),
+        terms=public.terms,
+        notes=public.size_notes(index.manifest, getattr(options, "split", None)),
     )
 
 

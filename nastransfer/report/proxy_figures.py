@@ -187,8 +187,9 @@ def _selection(manifest: Manifest) -> str:
 
 def _sizes_of_parent(proxy: Manifest, parent: Manifest) -> tuple[np.ndarray, np.ndarray]:
     """Names and sizes of the parent's classes, over the parts that the proxy's images to learn from lie in."""
-    learnt = proxy.rows.filter(pl.col("part") != "test")["parent_part"].unique()
-    parts = [place for place, part in enumerate(PARTS) if part in set(learnt)]
+    learnt = proxy.rows.filter(pl.col("part") != "test")["key"]
+    origin = set(parent.rows.filter(pl.col("key").is_in(learnt.implode()))["part"].unique())
+    parts = [place for place, part in enumerate(PARTS) if part in origin]
     return np.array(parent.classes), parent.count_matrix()[:, parts].sum(axis=1)
 
 

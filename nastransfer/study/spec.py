@@ -47,11 +47,7 @@ class Source(Strict):
 
     @model_validator(mode="after")
     def _known_options(self) -> Source:
-        model = options_of(self.dataset)
-        if model is not None:
-            validate(model, self.options, f"options of {self.dataset}")
-        elif self.options:
-            raise ValueError(f"data set {self.dataset!r} has no options, found {self.options}")
+        validate(options_of(self.dataset), self.options, f"options of {self.dataset}")
         return self
 
     @property

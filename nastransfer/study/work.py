@@ -79,6 +79,12 @@ def open_source(source: Source, records: StudyRecords | None = None) -> Dataset:
     recorded = built.read_manifest() if built is not None else None
     if recorded is not None:
         return dataset.with_manifest(recorded)
+    return _cut_down(dataset, source)
+
+
+def _cut_down(dataset: Dataset, source: Source) -> Dataset:
+    if source.proxy is None:
+        return dataset
     return dataset.with_manifest(build_proxy(dataset.manifest, source.proxy, source.seed))
 
 
@@ -102,8 +108,11 @@ def refuse_overlap(source: Source, target: Source) -> None:
             f"source {source.label!r} and target {target.label!r} are the same data set with other options: a test "
             "image of the one may be a training image of the other; give both the same options"
         )
-    rows = open_source(source).manifest.rows
-    seen = rows.filter((pl.col("part") != "test") & (pl.col("parent_part") == "test")).height
+    whole = open_dataset(target.dataset, **target.options)
+    # By key: `parent_part` is the set's own part, which is not the target's where its options cut it anew.
+    tested = whole.manifest.rows.filter(part="test")["key"]
+    searched = _cut_down(whole, source).manifest.rows.filter(pl.col("part") != "test")["key"]
+    seen = int(searched.is_in(tested.implode()).sum())
     if seen:
         raise ValueError(
             f"a search on {source.label!r} would see {seen} images of the test part of target {target.label!r}: choose "

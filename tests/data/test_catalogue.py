@@ -10,7 +10,7 @@ import pytest
 
 import nastransfer as nt
 from nastransfer.data.catalogue import PUBLIC
-from nastransfer.data.datasets import options_of
+from nastransfer.data.datasets import names, options_of
 from nastransfer.data.layouts.imagenet import TEST_SHARE
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.packs import folders
@@ -116,11 +116,10 @@ def test_a_folder_of_data_sets_or_the_sets_own(tmp_path: Path) -> None:
 
 def test_options_by_set() -> None:
     assert set(PUBLIC) >= {"mit67", "flowers102", "cifar10", "cifar100", "imagenet1k", "imagenet22k"}
-    assert options_of("imagenet1k") is None and options_of("tiny_imagenet200") is None
-    for name, options in (("cifar10", {"checksums"}), ("flowers102", {"split"}), ("mit67", {"split"})):
-        model = options_of(name)
-        assert model is not None and set(model.model_fields) == options
-    with pytest.raises(ValueError, match=r"'imagenet1k' has no options, got {'split': 'official'}"):
+    for name in names():
+        assert set(options_of(name).model_fields) >= {"split", "split_seed"}, name
+    assert set(options_of("cifar10").model_fields) == {"split", "split_seed", "checksums"}
+    with pytest.raises(ValueError, match=r"'standard' or '40-40-20' .*'official'"):
         nt.open_dataset("imagenet1k", split="official")
     with pytest.raises(
         ValueError, match=r"'mit67' cannot be downloaded, only \['cifar10', .* can\. To get it: unpack"

@@ -24,6 +24,9 @@ def test_catalogue(tmp_path: Path) -> None:
     assert frame["name"].to_list() == list(names())
     assert frame.filter("present")["name"].to_list() == ["digits", "glyphs"]
     assert frame.filter("synthetic")["name"].to_list() == ["glyphs"]
+    counted = dict(frame.filter("present").select("name", "images").rows())
+    assert counted == {"digits": 1797, "glyphs": open_dataset("glyphs").manifest.count()}
+    assert datasets(root=tmp_path, count=False)["images"].null_count() == len(names())
     assert str(tmp_path / "cifar10.parquet") in frame.filter(name="cifar10")["looked_in"].item()
 
 
@@ -66,7 +69,9 @@ def test_another_sets_manifest_is_refused() -> None:
     ("name", "options", "message"),
     [
         ("cifar11", {}, r"unknown data set 'cifar11'; known are \['digits'"),
-        ("digits", {"classes": 3}, "'digits' has no options, got {'classes': 3}"),
+        ("digits", {"classes": 3}, r"classes\n.*not permitted"),
+        ("digits", {"split": "80-20"}, r"'standard' or '40-40-20' .*'80-20'"),
+        ("digits", {"split": "40-40-20", "split_seed": -1}, "greater than or equal to 0 .*-1"),
         ("glyphs", {"classes": 1}, r"classes\n.*greater than or equal to 2 .*input_value=1"),
         ("glyphs", {"shape": "steep"}, "'long_tailed' or 'flat' .*'steep'"),
         ("glyphs", {"pixels": 20}, "16, 32 or 64 .*20"),

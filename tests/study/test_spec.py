@@ -63,7 +63,7 @@ def test_short_forms_and_defaults() -> None:
         (
             "targets: [glyphs]",
             "targets: [{dataset: digits, options: {root: x}}]",
-            ["'digits' has no options"],
+            ["unknown setting 'root'"],
         ),
         ("classes: 40", "classes: -4", ["classes", "-4"]),
         ("[2, 3]", "[2, -3]", ["search_seeds.1", "-3"]),

@@ -15,11 +15,12 @@ import polars as pl
 from pydantic import Field
 
 from nastransfer.data.layouts.batches import SIDE, read_batch_file
-from nastransfer.data.layouts.layout import Index, Layout, Options, need
+from nastransfer.data.layouts.layout import Index, Layout, need
 from nastransfer.data.manifest import PART, Manifest, mix_keys, name_key
+from nastransfer.data.options import StandardOptions
 
 
-class CifarOptions(Options):
+class CifarOptions(StandardOptions):
     """Options of `cifar10` and `cifar100`."""
 
     checksums: bool = Field(

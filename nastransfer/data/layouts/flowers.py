@@ -15,9 +15,10 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from nastransfer.data.layouts.layout import Index, Layout, Options, missing_note, need, per_class_80
+from nastransfer.data.layouts.layout import Index, Layout, missing_note, need, per_class_80
 from nastransfer.data.layouts.matlab import read_matlab
 from nastransfer.data.manifest import Manifest, path_keys
+from nastransfer.data.options import OTHER_SPLIT_SAYS, SplitOptions
 
 MD5 = {
     "imagelabels.mat": "e0620be6f572b9609742df49c70aed4d",
@@ -42,13 +43,14 @@ blackberry lily""".replace("\n", " ").split(", ")
 _OFFICIAL = {"trnid": 0, "valid": 1, "tstid": 2}
 
 
-class FlowersOptions(Options):
+class FlowersOptions(SplitOptions):
     """Options of `flowers102`."""
 
-    split: Literal["nas_benchmark", "official"] = Field(
+    split: Literal["nas_benchmark", "official", "40-40-20"] = Field(
         default="nas_benchmark",
         description="nas_benchmark: of every class 80% of the images, by key, for training, the rest for testing "
-        "(6,507 and 1,682); official: the publisher's 1,020 training, 1,020 validation and 6,149 test images",
+        "(6,507 and 1,682); official: the publisher's 1,020 training, 1,020 validation and 6,149 test images; "
+        f"{OTHER_SPLIT_SAYS}",
     )
 
 
@@ -61,7 +63,7 @@ def _index(dataset: str, root: Path, options: FlowersOptions) -> Index:
     part = _official_parts(root / "setid.mat", len(label))
     names = np.array([f"image_{number:05d}.jpg" for number in range(1, len(label) + 1)])
     key = path_keys(dataset, pl.Series([f"jpg/{name}" for name in names], dtype=pl.String))
-    if options.split == "nas_benchmark":
+    if options.split != "official":
         # Of all labelled images, so that the parts do not depend on which of them are there.
         part = per_class_80(label, key)
     there = {entry.name for entry in os.scandir(root / "jpg")}

@@ -18,6 +18,7 @@ from nastransfer.data.dataset import REJECT_SCHEMA
 from nastransfer.data.layouts.layout import Index, Layout, need
 from nastransfer.data.layouts.listing import Found, list_folders, merged
 from nastransfer.data.layouts.matlab import read_matlab
+from nastransfer.data.options import StandardOptions
 from nastransfer.data.splits import rank_within
 
 # Table 1 of the NASTransfer paper: 7.5 million training and 7 million test images; methods.md AMB-20.
@@ -28,7 +29,7 @@ _KIT = "ILSVRC2012_devkit_t12/data"
 _TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 
 
-def _index_1k(dataset: str, root: Path, _options: None) -> Index:
+def _index_1k(dataset: str, root: Path, _options: StandardOptions) -> Index:
     """The val folder is the test part: it is what ImageNet's accuracies are reported on."""
     need(root, {"train": "class folders"})
     found = [list_folders(root, "train", part=0)]
@@ -86,7 +87,7 @@ def _wnids(path: Path) -> dict[int, str]:
     return {int(number): str(wnid) for number, wnid, children in rows if children == 0}
 
 
-def _index_22k(dataset: str, root: Path, _options: None) -> Index:
+def _index_22k(dataset: str, root: Path, _options: StandardOptions) -> Index:
     """Of every class round(7.0 / 14.5 n) images by key are the test part (half to even), the rest the train part."""
     found = list_folders(root, None, part=0)
     key = found.keys(dataset)

@@ -9,17 +9,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
-from nastransfer.data.dataset import Reader, no_rejects
+from nastransfer.data.dataset import Dataset, Reader, file_reader, no_rejects, stem_of
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.splits import rank_within
 
-
-class Options(BaseModel):
-    """Options of a data set, as `open_dataset` and study files name them: nothing unknown, nothing converted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+Channels = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -33,6 +28,38 @@ class Index:
     read: Reader | None = None
     rejects: pl.DataFrame = field(default_factory=no_rejects)
     notes: tuple[str, ...] = ()
+
+    def opened(
+        self,
+        root: Path,
+        *,
+        form: str,
+        pixels: int,
+        flip: bool,
+        mean: Channels,
+        std: Channels,
+        domain: str,
+        terms: str,
+        notes: tuple[str, ...] = (),
+    ) -> Dataset:
+        """The data set, with what is known of it besides; fields as of `Dataset`, `notes` after the index's own."""
+        return Dataset(
+            name=self.manifest.dataset,
+            manifest=self.manifest,
+            mean=mean,
+            std=std,
+            terms=terms,
+            synthetic=False,
+            domain=domain,
+            flip=flip,
+            stem=stem_of(pixels),
+            pixels=pixels,
+            read=self.read if self.read is not None else file_reader(root, pixels),
+            root=root,
+            form=form,
+            rejects=self.rejects,
+            notes=self.notes + notes,
+        )
 
 
 @dataclass(frozen=True)

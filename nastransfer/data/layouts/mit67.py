@@ -13,24 +13,26 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from nastransfer.data.layouts.layout import Index, Layout, Options, missing_note, need, per_class_80
+from nastransfer.data.layouts.layout import Index, Layout, missing_note, need, per_class_80
 from nastransfer.data.layouts.listing import list_folders
+from nastransfer.data.options import OTHER_SPLIT_SAYS, SplitOptions
 
 _LISTS = {"TrainImages.txt": 0, "TestImages.txt": 2}
 
 
-class Mit67Options(Options):
+class Mit67Options(SplitOptions):
     """Options of `mit67`."""
 
-    split: Literal["official", "nas_benchmark"] = Field(
+    split: Literal["official", "nas_benchmark", "40-40-20"] = Field(
         default="official",
         description="official: the publisher's lists, 80 training and about 20 test images a class (5,360 and 1,340); "
-        "nas_benchmark: all 15,620 images, of every class 80% by key for training, the rest for testing",
+        "nas_benchmark: all 15,620 images, of every class 80% by key for training, the rest for testing; "
+        f"{OTHER_SPLIT_SAYS}: of the images of the official lists",
     )
 
 
 def _index(dataset: str, root: Path, options: Mit67Options) -> Index:
-    official = options.split == "official"
+    official = options.split != "nas_benchmark"
     need(
         root,
         {"Images": "folders of images"} | (dict.fromkeys(_LISTS, "a list of images") if official else {}),

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from nastransfer.data.layouts.layout import Options
+from nastransfer.data.options import StandardOptions
 
 # Names of parts as they are found in folders and tables.
 PART_CODES = {"train": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}
 
 
-class OwnOptions(Options):
+class OwnOptions(StandardOptions):
     """Options of sets that are not in the catalogue."""
 
     name: str | None = Field(

@@ -78,7 +78,7 @@ def test_the_default_split_is_80_to_20_a_class(root: Path) -> None:
 
 
 def test_missing_and_wrong_files(root: Path) -> None:
-    with pytest.raises(ValueError, match=r"'nas_benchmark' or 'official' .*'both'"):
+    with pytest.raises(ValueError, match=r"'nas_benchmark', 'official' or '40-40-20' .*'both'"):
         open_dataset("flowers102", root=root, split="both")
     (root / "setid.mat").rename(root / "other.mat")
     with pytest.raises(ValueError, match=r"flowers-102 lacks setid\.mat \(parts\): get the missing files"):
