@@ -62,16 +62,22 @@ class Streams:
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on exactly where `state` (from `state()` of streams with the same seed and names) was taken.
 
-        Raises `ValueError` when the state belongs to other streams.
+        Generators handed out before go on from there too; those that the state does not know start anew. Raises
+        `ValueError` when the state belongs to other streams.
         """
         own = [self._seed, *self._names]
         if state.get("path") != own:
             raise ValueError(f"the state is of streams {state.get('path')}, these are {own}")
-        self._numpy.clear()
-        self._torch.clear()
-        for name, value in state["numpy"].items():
-            self.numpy(name).bit_generator.state = value
-        for name, value in state["torch"].items():
+        fresh = Streams(self._seed, *self._names)
+        for name in {*self._numpy, *state["numpy"]}:
+            known = state["numpy"].get(name)
+            self.numpy(name).bit_generator.state = known or fresh.numpy(name).bit_generator.state
+        for name in {*self._torch, *state["torch"]}:
             import torch
 
-            self.torch(name).set_state(torch.frombuffer(bytearray.fromhex(value), dtype=torch.uint8))
+            known = state["torch"].get(name)
+            self.torch(name).set_state(
+                torch.frombuffer(bytearray.fromhex(known), dtype=torch.uint8)
+                if known
+                else fresh.torch(name).get_state()
+            )

@@ -13,8 +13,8 @@ from typing import Any
 
 class _CallableRoom(ModuleType):
     def __call__(self, *arguments: Any, **settings: Any) -> Any:
-        """See `nastransfer.search.searcher.search`."""
-        from nastransfer.search.searcher import search
+        """See `nastransfer.search.drive.search`."""
+        from nastransfer.search.drive import search
 
         return search(*arguments, **settings)
 

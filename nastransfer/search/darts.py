@@ -1,35 +1,36 @@
 """DARTS: settings, derivation and schedule of the architecture (methods.md section 2; Liu et al. 2019; no torch).
 
-`darts1` takes the gradient of the architecture at the current weights (the paper's first-order approximation).
+`darts1` takes the gradient of the architecture at the current weights (the paper's first-order approximation), `darts2`
+after a virtual weight step. "DARTS" without more means the second order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar, Literal, final
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from nastransfer.data.streams import Streams
-from nastransfer.search.searcher import Presets, SearchData, Searcher, SearchStep
-from nastransfer.space.genotype import CONCAT, EDGES, OPERATIONS, Genotype
+from nastransfer.search.run import Run
+from nastransfer.search.searcher import Presets, SearchData
+from nastransfer.search.settings import MAX_ARCH_LR, SharedWeights, arch_lr_for
+from nastransfer.space.genotype import CONCAT, EDGES, MIXTURE, OPERATIONS, Genotype
 from nastransfer.train.schedule import cosine_lr
 
 # On CIFAR-10: 50 epochs of 391 steps, each with one architecture update at 3e-4 (methods.md 11b).
 PAPER_ARCH_LR = 3e-4
 PAPER_UPDATES = 50 * 391
-# Above it, a single noisy gradient would settle an edge.
-MAX_ARCH_LR = 0.1
-
+SKIP = MIXTURE.index("skip_connect")
 
 # What the presets of a number of steps on small images share.
 _SMALL = {"channels": 8, "resolution": 16, "epochs": None, "lr_per": "step", "arch_lr": None}
-
-
-def arch_lr_for(updates: int) -> float:
-    """Adam's rate at which `updates` steps can move an alpha as far as the paper's can; at most 0.1 a step."""
-    return min(PAPER_ARCH_LR * PAPER_UPDATES / updates, MAX_ARCH_LR)
+_PRESETS: Presets = {
+    "paper": {},
+    "short": {"epochs": 10, "lr_per": "step", "arch_lr": None},
+    "small": {**_SMALL, "cells": 5, "batch": 64, "search_images": 2500, "steps": 1000},
+    "tiny": {**_SMALL, "cells": 3, "batch": 32, "search_images": 800, "steps": 100},
+}
 
 
 def softmax(alphas: np.ndarray) -> np.ndarray:
@@ -44,6 +45,21 @@ def mean_entropy(*alphas: np.ndarray) -> float:
     shares = softmax(np.concatenate(alphas).astype(np.float64))
     logs = np.log(shares, where=shares > 0, out=np.zeros_like(shares))
     return float(-(shares * logs).sum(axis=1).mean())
+
+
+def cap_skips(alphas: np.ndarray, most: int) -> np.ndarray:
+    """Alphas [14, 8] in which at most `most` edges have the skip connection as the largest of all 8.
+
+    As NAS-Benchmark does after its search (methods.md 2.8): while there are more, the smallest such skip alpha is set
+    to 0. Where that does not unseat it (all others on the edge are below 0), it is set below them.
+    """
+    capped = alphas.copy()
+    while len(rows := np.flatnonzero(capped.argmax(axis=1) == SKIP)) > most:
+        row = rows[capped[rows, SKIP].argmin()]
+        capped[row, SKIP] = 0.0
+        if capped[row].argmax() == SKIP:
+            capped[row, SKIP] = np.delete(capped[row], SKIP).min() - 1.0
+    return capped
 
 
 def derive(
@@ -70,44 +86,19 @@ def _derive_cell(alphas: np.ndarray, ranking: str) -> list[list[tuple[str, int]]
     return cell
 
 
-@final
-class FirstOrderDarts(Searcher):
-    """First-order DARTS; defaults are the paper's (methods.md 2.3, 2.4). The genotype is the last step's (AMB-5).
+class Darts(SharedWeights):
+    """What both orders share; defaults are the paper's (methods.md 2.3, 2.4). The genotype is the last step's (AMB-5).
 
     `epochs` passes over the train half, or `steps` steps: exactly one of them is set. Batch-norm running statistics
     are kept, but the validation scores of the steps are those of the architecture updates' own batches, before each
     update and with batch statistics, as the paper has it: they cost nothing.
     """
 
-    method: ClassVar[str] = "darts1"
-    title: ClassVar[str] = "DARTS, first order"
-    presets: ClassVar[Presets] = {
-        "paper": {},
-        "short": {"epochs": 10, "lr_per": "step", "arch_lr": None},
-        "small": {**_SMALL, "cells": 5, "batch": 64, "search_images": 2500, "steps": 1000},
-        "tiny": {**_SMALL, "cells": 3, "batch": 32, "search_images": 800, "steps": 100},
-    }
+    presets: ClassVar[Presets] = _PRESETS
     preset_version: ClassVar[int] = 1
+    second_order: ClassVar[bool]
 
-    cells: int = Field(default=8, ge=3, description="cells of the supernet; below 3 there is no normal cell")
-    channels: int = Field(default=16, ge=2, multiple_of=2, description="channels of the first cell")
     batch: int = Field(default=64, ge=2, description="images a weight step, and as many an architecture step")
-    resolution: int | None = Field(
-        default=None, ge=8, multiple_of=4, description="pixels; null: the data set's own"
-    )
-    search_images: int | None = Field(default=None, ge=2, description="most images of each half; null: all")
-    epochs: int | None = Field(
-        default=50, ge=1, description="passes over the train half; null: `steps` says it"
-    )
-    steps: int | None = Field(default=None, ge=1, description="steps of the search; null: `epochs` says it")
-    lr: float = Field(default=0.025, gt=0, allow_inf_nan=False, description="of the weights, at the start")
-    lr_end: float = Field(default=0.001, ge=0, allow_inf_nan=False, description="where the cosine ends")
-    lr_per: Literal["epoch", "step"] = Field(
-        default="epoch", description="when the cosine moves (paper: epoch)"
-    )
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD on the weights, no Nesterov")
-    weight_decay: float = Field(default=3e-4, ge=0, allow_inf_nan=False, description="of the weights")
-    clip: float = Field(default=5.0, gt=0, description="largest global L2 norm of the weights' gradient")
     arch_lr: float | None = Field(
         default=PAPER_ARCH_LR,
         gt=0,
@@ -125,33 +116,57 @@ class FirstOrderDarts(Searcher):
     ranking: Literal["softmax", "raw"] = Field(
         default="softmax", description="how edges are compared (AMB-4)"
     )
-    reports: int = Field(default=20, ge=1, description="steps yielded over the search, evenly spaced")
+    pick: Literal["last", "best_val"] = Field(
+        default="last", description="which genotype is the answer: the last, or of the best validation score"
+    )
+    skip_cap: int | None = Field(
+        default=None,
+        ge=0,
+        le=len(EDGES),
+        description="most edges of the normal cell led by a skip connection (NAS-Benchmark: 2); null: no cap",
+    )
+    stop_at_skips: int | None = Field(
+        default=None,
+        ge=1,
+        le=8,
+        description="end the search at a report whose normal cell has this many skips (DARTS+: 2); null: never",
+    )
 
-    @model_validator(mode="after")
-    def _one_length(self) -> FirstOrderDarts:
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError(
-                f"give epochs or steps, the other null: got epochs={self.epochs}, steps={self.steps}"
-            )
-        if self.lr_per == "epoch" and self.epochs is None:
-            raise ValueError("lr_per='epoch' needs epochs; a search of a number of steps has lr_per='step'")
-        if self.lr_end > self.lr:
-            raise ValueError(f"lr_end must not exceed lr: got {self.lr_end} above {self.lr}")
-        return self
-
-    def total_steps(self, epoch_steps: int) -> int:
-        """Steps of the search where a pass over the train half has `epoch_steps`."""
-        return self.steps if self.steps is not None else (self.epochs or 0) * epoch_steps
+    def arch_lr_at(self, updates: int) -> float:
+        """Adam's rate on the alphas in a search of so many updates."""
+        if self.arch_lr is not None:
+            return self.arch_lr
+        return arch_lr_for(updates, paper_lr=PAPER_ARCH_LR, paper_updates=PAPER_UPDATES, largest=MAX_ARCH_LR)
 
     def lr_at(self, step: int, epoch_steps: int) -> float:
         """Learning rate of the weights at `step`: a cosine per epoch or per step, annealed to its own end."""
-        position, total = step, self.total_steps(epoch_steps)
-        if self.lr_per == "epoch":
-            position, total = step // epoch_steps, total // epoch_steps
-        return cosine_lr(position, total, self.lr, self.lr_end)
+        return cosine_lr(*self.position(step, epoch_steps), self.lr, self.lr_end)
 
-    def search(self, data: SearchData, streams: Streams) -> Iterator[SearchStep]:
+    def derive(self, normal: np.ndarray, reduce: np.ndarray) -> Genotype:
+        """The genotype of these alphas [14, 8] each, under the options set."""
+        capped = normal if self.skip_cap is None else cap_skips(normal, self.skip_cap)
+        return derive(capped, reduce, self.ranking)
+
+    def begin(self, data: SearchData, streams: Streams) -> Run:
         """An architecture step on a batch of the val half, then a weight step on one of the train half, and so on."""
-        from nastransfer.search.bilevel import first_order_search
+        from nastransfer.search.bilevel import Bilevel
 
-        return first_order_search(self, data, streams)
+        return Bilevel(self, data, streams)
+
+
+@final
+class FirstOrderDarts(Darts):
+    """DARTS with the gradient of the architecture at the weights as they are: the paper's faster variant."""
+
+    method: ClassVar[str] = "darts1"
+    title: ClassVar[str] = "DARTS, first order"
+    second_order: ClassVar[bool] = False
+
+
+@final
+class SecondOrderDarts(Darts):
+    """DARTS with the gradient of the architecture after a virtual weight step (`search.second_order`)."""
+
+    method: ClassVar[str] = "darts2"
+    title: ClassVar[str] = "DARTS"
+    second_order: ClassVar[bool] = True

@@ -6,18 +6,16 @@ A method knows no path, no logger and no print. A new one is a file with a final
 from __future__ import annotations
 
 import importlib
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from nastransfer.data.dataset import Dataset, usable
+from nastransfer.data.dataset import Dataset
 from nastransfer.data.splits import search_halves
 from nastransfer.data.streams import Streams
 from nastransfer.space.genotype import Genotype
 from nastransfer.train.settings import Strict, choose, override_label, validate
-from nastransfer.train.steps import run_to_end
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +28,7 @@ Presets = Mapping[str, Mapping[str, Any]]
 # method -> module and class of its settings; imported on first use, none of them imports torch.
 _HOMES = {
     "darts1": ("nastransfer.search.darts", "FirstOrderDarts"),
+    "darts2": ("nastransfer.search.darts", "SecondOrderDarts"),
     "random": ("nastransfer.search.random_sampling", "RandomSampling"),
 }
 
@@ -38,12 +37,14 @@ _HOMES = {
 class SearchData:
     """A source as a search may see it: two halves of its train part, cut by the seed, the same for every method.
 
-    Images are read when a method asks for batches; a method that needs none reads none.
+    Images are read when a method asks for batches; a method that needs none reads none. `workers`: processes that a
+    method may use to train networks side by side (None: one for each of torch's threads); no result depends on it.
     """
 
     dataset: Dataset
     seed: int
     device: str = "auto"
+    workers: int | None = None
 
     @property
     def classes(self) -> int:
@@ -67,10 +68,16 @@ class SearchData:
     ) -> Batches:
         """One half as batches, at most `images` of it, with or without the random transforms of training.
 
-        Raises `ValueError` where a class has no image in a half, or the half has fewer images than a batch.
+        Raises `ValueError` for a source of one class, where a class has no image in a half, or where the half has fewer
+        images than a batch.
         """
         from nastransfer.data.batches import load_batches
 
+        if self.classes < 2:
+            raise ValueError(
+                f"a search needs at least 2 classes, {self.dataset.name!r} has {self.classes}: all architectures would "
+                "be right about all images"
+            )
         train, val = search_halves(self.dataset.manifest, self.seed, images)
         chosen = train if half == "train" else val
         if len(chosen) < batch:
@@ -93,11 +100,13 @@ class SearchData:
 class SearchStep:
     """Where a search stands after `step` of `steps` (0: before the first).
 
-    `genotype`: what it would answer now. `scores`: accuracies in percent and losses, by name. `entropy`: mean of the
-    architecture distribution's decisions, in nats; None where there is no such distribution. `cost`: seconds (in all,
-    and by what they went into) and images_seen since the start, and `arch_lr_factor` where one applies. `mixture`: the
-    share of each operation (in the order of `MIXTURE`) on each edge (of `EDGES`), a table of 14 x 8 for "normal" and
-    for "reduce"; None where a method mixes nothing.
+    `genotype`: what it would answer now, or drew last. `scores`: accuracies in percent and losses, by name. `entropy`:
+    mean of the architecture distribution's decisions, in nats; None where there is no such distribution. `cost`:
+    seconds (in all, and by what they went into) and images_seen since the start, and `arch_lr_factor` where one
+    applies. `mixture`: the share of each operation (in the order of `MIXTURE`) on each edge (of `EDGES`), a table of
+    14 x 8 for "normal" and for "reduce"; None where a method mixes nothing. `images_per_second` (since the step
+    before), `seconds_left` and `collapsed` (skip connections have taken over the normal cell) are filled in by
+    `search_steps`.
     """
 
     step: int
@@ -107,6 +116,9 @@ class SearchStep:
     entropy: float | None = None
     cost: dict[str, Any] = field(default_factory=dict)
     mixture: dict[str, list[list[float]]] | None = None
+    images_per_second: float | None = None
+    seconds_left: float | None = None
+    collapsed: bool = False
 
     @property
     def skip_share(self) -> float | None:
@@ -124,24 +136,12 @@ class SearchStep:
             **self.scores,
             "entropy": self.entropy,
             "skip_share": self.skip_share,
+            "collapsed": self.collapsed,
+            "images_per_second": self.images_per_second,
+            "seconds_left": self.seconds_left,
             "genotype": str(self.genotype) if self.genotype is not None else None,
             **self.cost,
         }
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """The genotype found, the steps that led to it (one mapping each), and the cost columns of the results frame.
-
-    The last row of `history` has the mixture that the genotype was derived from, where the method has one.
-    """
-
-    genotype: Genotype
-    method: str
-    settings: dict[str, Any]
-    seed: int
-    history: list[dict[str, Any]]
-    cost: dict[str, Any]
 
 
 class Searcher(Strict, ABC):
@@ -176,49 +176,3 @@ def make_searcher(method: str, preset: str = "paper", /, **settings: Any) -> Sea
     kind = searchers()[choose("method", method, _HOMES)]
     values = kind.presets[choose(f"preset of {method}", preset, kind.presets)]
     return validate(kind, {**values, **settings}, f"settings of {method}")
-
-
-def search(
-    method: str, dataset: Dataset, seed: int = 2, preset: str = "tiny", **settings: Any
-) -> SearchResult:
-    """Search for a genotype on `dataset` (a whole set or a proxy of one; only its train and val parts are seen).
-
-    `settings` are the method's that differ from the preset's, and `device` ("auto", "cpu", "cuda", "cuda:N"). The same
-    seed gives the same genotype and scores, bit for bit on a CPU at an equal number of threads.
-    """
-    return run_to_end(search_steps(method, dataset, seed=seed, preset=preset, **settings))
-
-
-def search_steps(
-    method: str,
-    dataset: Dataset,
-    *,
-    seed: int = 2,
-    preset: str = "tiny",
-    device: str = "auto",
-    **settings: Any,
-) -> Generator[SearchStep, None, SearchResult]:
-    """`search`, step by step: yields each `SearchStep`, returns the `SearchResult`.
-
-    Raises `nastransfer.train.loop.Diverged` when a loss blows up: there is no genotype then.
-    """
-    searcher = make_searcher(method, preset, **settings)
-    data = SearchData(usable(dataset), seed, device)
-    started = time.perf_counter()
-    history: list[SearchStep] = []
-    for step in searcher.search(data, Streams(seed, "search", method)):
-        history.append(step)
-        yield step
-    last = history[-1]
-    assert last.genotype is not None
-    cost = {
-        **last.cost,
-        "seconds": round(time.perf_counter() - started, 3),
-        "preset_version": searcher.preset_version,
-        "entropy_start": history[0].entropy,
-        "entropy_end": last.entropy,
-    }
-    rows = [step.to_event() for step in history]
-    if last.mixture is not None:
-        rows[-1]["mixture"] = last.mixture
-    return SearchResult(last.genotype, method, searcher.model_dump(mode="json"), seed, rows, cost)

@@ -63,6 +63,23 @@ def macs(
     return fixed + outputs * classes + _edge_sum(genotype, edges)
 
 
+def supernet_macs(
+    classes: int = 10,
+    channels: int = 16,
+    cells: int = 8,
+    stem: str = "cifar",
+    resolution: int | None = None,
+    partial: int = 1,
+) -> int:
+    """Multiply-adds of one image through all operations on all edges of `Supernet(...)`, counted like `macs`."""
+    classes, channels, cells = _counts(classes, channels, cells, stem)
+    side = RESOLUTION[stem] if resolution is None else whole(resolution, "an image's side has", "pixel")
+    check_image_size(side, side, stem)
+    fixed, outputs, _ = _macs(channels, cells, stem, side)
+    *_, edges = _macs(channels // check_partial(partial, channels), cells, stem, side)
+    return fixed + outputs * classes + _all_edges(edges)
+
+
 def supernet_parameters(
     classes: int = 10,
     channels: int = 16,
@@ -74,9 +91,7 @@ def supernet_parameters(
     """Number of trainable weights of `Supernet(...)` with the same arguments (architecture parameters not counted)."""
     classes, channels, cells = _counts(classes, channels, cells, stem)
     edges = _edge_parameters(channels // check_partial(partial, channels), cells, stem, affine, True)
-    return _fixed_parameters(classes, channels, cells, stem, affine) + sum(
-        edges[kind][source < INPUTS][op] for kind in CELLS for _, source in EDGES for op in OPERATIONS
-    )
+    return _fixed_parameters(classes, channels, cells, stem, affine) + _all_edges(edges)
 
 
 def _counts(classes: int, channels: int, cells: int, stem: str) -> tuple[int, int, int]:
@@ -116,6 +131,10 @@ def _edge_parameters(channels: int, cells: int, stem: str, affine: bool, pool_no
                     cost = blocks * (kernel**2 * shape.width + shape.width**2 + norm)
                 costs[kind][from_input][op] += cost
     return costs
+
+
+def _all_edges(costs: EdgeCosts) -> int:
+    return sum(costs[kind][source < INPUTS][op] for kind in CELLS for _, source in EDGES for op in OPERATIONS)
 
 
 @lru_cache(maxsize=64)

@@ -12,6 +12,7 @@ import polars as pl
 import psutil
 
 from nastransfer.data.manifest import Manifest
+from nastransfer.disk import save_atomic
 from nastransfer.study.frame import SCHEMA
 from nastransfer.study.plan import Task
 from nastransfer.study.records import (
@@ -19,7 +20,6 @@ from nastransfer.study.records import (
     append_line,
     read_lines,
     read_record,
-    save_atomic,
     write_record,
 )
 

@@ -51,6 +51,14 @@ COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "seconds_architecture": (pl.Float64(), "of it: updating the architecture distribution"),
     "seconds_scoring": (pl.Float64(), "of it: scoring candidates or evaluating"),
     "images_seen": (pl.Int64(), "image presentations, forward passes for scoring included"),
+    "search_macs": (
+        pl.Int64(),
+        "multiply-adds of all passes of a search; a pass with gradients counts two or three times",
+    ),
+    "collapsed_at": (
+        pl.Int64(),
+        "first reported step whose normal cell was at least half skip connections; null: none was",
+    ),
     "preset_version": (pl.Int64(), "version of the preset's or protocol's settings"),
     "arch_lr_factor": (pl.Float64(), "architecture learning rate over the paper's"),
     "entropy_start": (

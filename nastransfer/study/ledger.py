@@ -21,14 +21,12 @@ from typing import Any
 
 import polars as pl
 
+from nastransfer.disk import write_atomic
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.frame import results_frame
 from nastransfer.study.plan import KINDS, Task
 from nastransfer.study.published import published as published_rows
-from nastransfer.study.records import (
-    CorruptRecord,
-    write_atomic,
-)
+from nastransfer.study.records import CorruptRecord
 from nastransfer.study.spec import NAME
 
 STATES = ("pending", "running", "done", "failed")

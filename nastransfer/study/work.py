@@ -13,7 +13,8 @@ from nastransfer.data.datasets import open_dataset
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.own import OWN
 from nastransfer.data.proxies import build_proxy
-from nastransfer.search.searcher import make_searcher, preset_label, search_steps
+from nastransfer.search.drive import search_steps
+from nastransfer.search.searcher import make_searcher, preset_label
 from nastransfer.space.genotype import Genotype
 from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.machine import machine

@@ -11,24 +11,16 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from nastransfer.train.steps import Diverged
+
 Forward = Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]
 Batch = tuple[Tensor, Tensor]
-
-
-class Diverged(RuntimeError):
-    """The loss is not a number any more: there is no result. `step` counts weight steps from 0."""
-
-    def __init__(self, step: int, loss: float) -> None:
-        super().__init__(
-            f"training diverged: the loss at step {step} is {loss}; try a smaller lr or another seed"
-        )
-        self.step = step
-        self.loss = loss
 
 
 @dataclass(frozen=True)
@@ -52,13 +44,20 @@ class TrainScores:
     steps: int
 
 
-def sgd(network: nn.Module, lr: float, momentum: float, weight_decay: float) -> torch.optim.SGD:
-    """SGD with momentum (no Nesterov) and coupled weight decay on all weights, as all protocols here have it.
+def sgd(
+    network: nn.Module, lr: float, momentum: float, weight_decay: float, *, nesterov: bool = False
+) -> torch.optim.SGD:
+    """SGD with momentum and coupled weight decay on all weights, as all protocols here have it.
 
     The fused form does the same arithmetic in one call: a supernet has thousands of small tensors.
     """
     return torch.optim.SGD(
-        network.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay, fused=True
+        network.parameters(),
+        lr=lr,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        nesterov=nesterov,
+        fused=True,
     )
 
 
@@ -84,11 +83,19 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
         group["lr"] = lr
 
 
-def descend(optimizer: torch.optim.Optimizer, loss: Tensor, clip: float) -> None:
-    """One step down the gradient of `loss` (0-d), its global L2 norm over the optimizer's parameters cut to `clip`."""
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor, clip: float, *, move_all: bool = False) -> None:
+    """One step down the gradient of `loss` (0-d), its global L2 norm over the optimizer's parameters cut to `clip`.
+
+    Parameters that the loss does not depend on stay as they are; with `move_all` their gradient counts as zero, so that
+    weight decay and momentum move them all the same (methods.md AMB-21).
+    """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=not move_all)
     loss.backward()
+    if move_all:
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
     nn.utils.clip_grad_norm_(parameters, clip)
     optimizer.step()
 
@@ -101,17 +108,19 @@ def weight_step(
     *,
     clip: float,
     auxiliary: float = 0.0,
+    move_all: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """One optimizer step on a batch (`images` [n, 3, H, W], `labels` [n]); `forward` gives logits [n, classes].
 
     Where `forward` gives a pair, the second are the auxiliary head's logits, whose loss counts `auxiliary` times.
+    `move_all`: see `descend`.
     Returns the mean cross entropy of the (main) logits and how many were right, both 0-d, detached, before the step.
     """
     output = forward(images)
     logits, extra = output if isinstance(output, tuple) else (output, None)
     loss = cross_entropy(logits, labels)
     total = loss if extra is None else loss + auxiliary * cross_entropy(extra, labels)
-    descend(optimizer, total, clip)
+    descend(optimizer, total, clip, move_all=move_all)
     return loss.detach(), count_right(logits, labels)
 
 
@@ -155,21 +164,43 @@ class Tally:
         """A batch's mean loss and number of right answers (both 0-d), and its size."""
         self._rows.append((loss, right, size))
 
+    def check(self, done: int) -> None:
+        """Raise `Diverged` where a loss since the last look is not a number, as `take` does, and keep all."""
+        if self._rows:
+            self._losses(done)
+
+    def state(self) -> dict[str, Any]:
+        """What came in since the last look."""
+        losses, right, sizes = zip(*self._rows, strict=True) if self._rows else ((), (), ())
+        return {
+            "losses": torch.stack(losses).cpu() if losses else torch.empty(0),
+            "right": torch.stack(right).cpu() if right else torch.empty(0, dtype=torch.int64),
+            "sizes": list(sizes),
+        }
+
+    def load_state(self, state: dict[str, Any], device: torch.device) -> None:
+        """Take up what `state()` gave."""
+        losses, right = state["losses"].to(device), state["right"].to(device)
+        self._rows = list(zip(losses.unbind(), right.unbind(), state["sizes"], strict=True))
+
     def take(self, done: int) -> TrainScores:
         """Means over all images since the last look, of which there must be some; then starts anew.
 
         Raises `Diverged` where a loss is not a number; `done` is how many steps were done, these included.
         """
-        losses = torch.stack([loss for loss, _, _ in self._rows]).double().cpu()
+        losses = self._losses(done)
         sizes = torch.tensor([size for _, _, size in self._rows])
         right = int(torch.stack([right for _, right, _ in self._rows]).sum())
-        first = done - self.steps
         self._rows = []
-        bad = torch.nonzero(~torch.isfinite(losses))
-        if len(bad):
-            raise Diverged(first + int(bad[0]), float(losses[bad[0]]))
         images = int(sizes.sum())
         return TrainScores(float((losses * sizes).sum()) / images, 100.0 * right / images, images, len(sizes))
+
+    def _losses(self, done: int) -> Tensor:
+        losses = torch.stack([loss for loss, _, _ in self._rows]).double().cpu()
+        bad = torch.nonzero(~torch.isfinite(losses))
+        if len(bad):
+            raise Diverged(done - self.steps + int(bad[0]), float(losses[bad[0]]))
+        return losses
 
 
 def train_epoch(

@@ -12,24 +12,30 @@ from torch import nn
 
 from nastransfer.data.proxies import ProxySpec, build_proxy
 from nastransfer.data.streams import Streams
-from nastransfer.search.bilevel import Bilevel, architecture_step, endless
-from nastransfer.search.darts import FirstOrderDarts
-from nastransfer.search.searcher import SearchData, SearchResult, make_searcher, search
-from nastransfer.train.loop import Diverged, descend
+from nastransfer.search.bilevel import Bilevel, first_order_gradient, move
+from nastransfer.search.darts import Darts
+from nastransfer.search.drive import SearchResult, search
+from nastransfer.search.searcher import SearchData, make_searcher
+from nastransfer.train.loop import Batch, descend
+from nastransfer.train.steps import Diverged
 from tests.planted import planted
 
 SMALL: dict[str, Any] = {"channels": 2, "batch": 8, "resolution": None, "steps": 4, "reports": 2}
 
 
-def settings(**changed: Any) -> FirstOrderDarts:
-    made = make_searcher("darts1", "tiny", **{**SMALL, **changed})
-    assert isinstance(made, FirstOrderDarts)
+def settings(method: str = "darts1", **changed: Any) -> Darts:
+    made = make_searcher(method, "tiny", **{**SMALL, **changed})
+    assert isinstance(made, Darts)
     return made
 
 
-def bilevel(seed: int = 2, arch_lr: float = 0.01, **changed: Any) -> tuple[Bilevel, SearchData]:
+def bilevel(method: str = "darts1", seed: int = 2, arch_lr: float = 0.01, **changed: Any) -> Bilevel:
     data = SearchData(planted(), seed)
-    return Bilevel(settings(**changed), data, Streams(seed), arch_lr=arch_lr), data
+    return Bilevel(settings(method, arch_lr=arch_lr, **changed), data, Streams(seed))
+
+
+def batch_of(run: Bilevel, half: str) -> Batch:
+    return next(run._feeds[half])
 
 
 def numbers(result: SearchResult) -> list[Any]:
@@ -38,7 +44,7 @@ def numbers(result: SearchResult) -> list[Any]:
         {
             name: value
             for name, value in row.items()
-            if not name.startswith("seconds") and name != "peak_bytes"
+            if not name.startswith("seconds") and name not in ("peak_bytes", "images_per_second")
         }
         for row in result.history
     ]
@@ -52,18 +58,18 @@ def test_first_order_ends_where_arithmetic_says() -> None:
     arch_optimizer = torch.optim.SGD([alpha], 0.05)
     weight_optimizer = torch.optim.SGD([weight], 0.3)
     for _ in range(500):
-        architecture_step(arch_optimizer, [alpha], alpha * weight - 2 * alpha + 1)
+        move(arch_optimizer, [alpha], first_order_gradient([alpha], alpha * weight - 2 * alpha + 1))
         fixed = alpha.detach()
         descend(weight_optimizer, weight**2 - 2 * fixed * weight + fixed**2, clip=5.0)
     assert [alpha.item(), weight.item()] == pytest.approx([2.0, 2.0], abs=1e-6)
 
 
-def test_an_architecture_step_moves_alphas_alone() -> None:
-    search_state, data = bilevel()
-    images, labels = next(endless(data.batches("val", batch=8), torch.Generator().manual_seed(0)))
+@pytest.mark.parametrize("method", ["darts1", "darts2"])
+def test_an_architecture_step_moves_alphas_alone(method: str) -> None:
+    search_state = bilevel(method)
     weights = [value.clone() for value in search_state.network.parameters()]
     alphas = [value.detach().clone() for value in search_state.alphas]
-    search_state.architecture_step(images, labels)
+    search_state.architecture_step(batch_of(search_state, "val"), batch_of(search_state, "train"), lr=0.1)
     for before, after in zip(alphas, search_state.alphas, strict=True):
         moved = (after.detach() - before).abs()
         # Adam's first step has the length of its rate, whatever the gradient.
@@ -74,11 +80,10 @@ def test_an_architecture_step_moves_alphas_alone() -> None:
 
 
 def test_a_weight_step_moves_weights_alone_and_is_clipped() -> None:
-    search_state, data = bilevel(clip=1e-3, momentum=0.0, weight_decay=0.0)
-    images, labels = next(endless(data.batches("train", batch=8), torch.Generator().manual_seed(0)))
+    search_state = bilevel(clip=1e-3, momentum=0.0, weight_decay=0.0)
     weights = [value.detach().clone() for value in search_state.network.parameters()]
     alphas = [value.detach().clone() for value in search_state.alphas]
-    search_state.weights_step(images, labels, lr=2.0)
+    search_state.weights_step(batch_of(search_state, "train"), lr=2.0)
     moves = [after - before for before, after in zip(weights, search_state.network.parameters(), strict=True)]
     assert torch.linalg.vector_norm(torch.cat([move.flatten() for move in moves])).item() == pytest.approx(
         2.0 * 1e-3, rel=1e-2
@@ -88,7 +93,7 @@ def test_a_weight_step_moves_weights_alone_and_is_clipped() -> None:
 
 
 def test_alphas_start_small_and_different_for_both_cells() -> None:
-    search_state, _ = bilevel()
+    search_state = bilevel()
     normal, reduce = (alpha.detach() for alpha in search_state.alphas)
     assert normal.shape == reduce.shape == (14, 8)
     assert not torch.equal(normal, reduce)
@@ -99,9 +104,9 @@ def test_alphas_move_before_the_weights_do() -> None:
     """The entropy after one step is that of an architecture step by the first weights and validation batch."""
     found = search("darts1", planted(), seed=2, preset="tiny", **{**SMALL, "steps": 1})
     data, streams = SearchData(planted(), 2), Streams(2, "search", "darts1")
-    state = Bilevel(settings(steps=1), data, streams, arch_lr=0.1)
-    state.architecture_step(*next(endless(data.batches("val", batch=8), streams.torch("val batches"))))
-    assert found.cost["entropy_end"] == state.report(1, 1, 0.0).entropy
+    state = Bilevel(settings(steps=1, arch_lr=0.1), data, streams)
+    state.architecture_step(batch_of(state, "val"), batch_of(state, "train"), lr=0.025)
+    assert found.cost["entropy_end"] == state.report().entropy
 
 
 def test_a_search_reports_from_before_the_first_step_to_the_last() -> None:
@@ -121,14 +126,15 @@ def test_a_search_reports_from_before_the_first_step_to_the_last() -> None:
     assert set(cost) <= {
         *("seconds", "seconds_weights", "seconds_architecture", "images_seen", "peak_bytes"),
         *("preset_version", "arch_lr_factor", "entropy_start", "entropy_end", "device"),
+        *("seconds_scoring", "search_macs", "collapsed_at"),
     }
 
 
 def test_a_step_carries_the_mixture_it_derives_from() -> None:
-    state, _ = bilevel()
+    state = bilevel()
     with torch.no_grad():
         state.alphas[0][3, 5] = 2.0
-    step = state.report(1, 4, 0.0)
+    step = state.report()
     assert step.mixture is not None
     for table, mixed in zip((step.mixture["normal"], step.mixture["reduce"]), state.mixtures(), strict=True):
         assert np.allclose(table, mixed.detach().numpy(), atol=1e-6)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from nastransfer.search.darts import FirstOrderDarts, arch_lr_for, derive, mean_entropy, softmax
+from nastransfer.search.darts import FirstOrderDarts, derive, mean_entropy, softmax
 from nastransfer.search.searcher import make_searcher
 from nastransfer.space.genotype import EDGES, MIXTURE, OPERATIONS
 
@@ -59,7 +59,9 @@ def test_short_searches_anneal_to_their_own_end() -> None:
 
 @pytest.mark.parametrize(("updates", "rate"), [(19_550, 3e-4), (3_910, 1.5e-3), (1_000, 5.865e-3), (40, 0.1)])
 def test_alphas_can_move_as_far_as_in_the_paper(updates: int, rate: float) -> None:
-    assert arch_lr_for(updates) == pytest.approx(rate)
+    tiny = make_searcher("darts1", "tiny")
+    assert isinstance(tiny, FirstOrderDarts)
+    assert tiny.arch_lr_at(updates) == pytest.approx(rate)
 
 
 def test_entropy_of_known_distributions() -> None:

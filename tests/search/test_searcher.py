@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 from nastransfer.data.streams import Streams
+from nastransfer.search.drive import search, search_steps
 from nastransfer.search.random_sampling import RandomSampling
 from nastransfer.search.searcher import (
     SearchData,
     Searcher,
     SearchStep,
     make_searcher,
-    search,
-    search_steps,
     searchers,
 )
 from nastransfer.space.genotype import OPERATIONS, Genotype
@@ -25,7 +24,7 @@ from tests.planted import planted
 
 
 def test_every_method_has_the_presets_and_says_what_it_is() -> None:
-    assert list(searchers()) == ["darts1", "random"]
+    assert list(searchers()) == ["darts1", "darts2", "random"]
     for name, kind in searchers().items():
         assert kind.method == name
         assert kind.title
@@ -42,7 +41,12 @@ def test_a_searcher_is_abstract() -> None:
 @pytest.mark.parametrize(
     ("method", "preset", "settings", "said"),
     [
-        ("dart1", "tiny", {}, r"unknown method 'dart1'; did you mean 'darts1'\? Allowed: darts1, random"),
+        (
+            "dart1",
+            "tiny",
+            {},
+            r"unknown method 'dart1'; did you mean 'darts1'\? Allowed: darts1, darts2, random",
+        ),
         (
             "darts1",
             "tinny",

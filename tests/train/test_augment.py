@@ -13,7 +13,7 @@ import torch
 from nastransfer.space import cost
 from nastransfer.space.genotype import Genotype
 from nastransfer.train.augment import AugmentResult, augment, augment_steps
-from nastransfer.train.loop import Diverged
+from nastransfer.train.steps import Diverged
 from nastransfer.train.protocol import Protocol, protocol
 from tests.planted import planted
 

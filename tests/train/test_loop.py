@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from nastransfer.train.loop import (
-    Diverged,
     Tally,
     descend,
     evaluate,
@@ -19,6 +18,7 @@ from nastransfer.train.loop import (
     train_epoch,
     weight_step,
 )
+from nastransfer.train.steps import Diverged
 
 
 class Scale(nn.Module):

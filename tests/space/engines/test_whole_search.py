@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from nastransfer.data.streams import Streams
-from nastransfer.search import bilevel
-from nastransfer.search.bilevel import endless
 from nastransfer.search.searcher import SearchData, SearchStep, make_searcher
 from nastransfer.space.genotype import CELLS
+from nastransfer.train.feed import Feed
+from nastransfer.train.loop import Batch
 from tests.planted import planted
 
 
@@ -27,15 +27,20 @@ def double() -> Iterator[None]:
 
 def searched(engine: str, monkeypatch: pytest.MonkeyPatch, images: int, **settings: Any) -> SearchStep:
     """The last report of a search of the tiny preset with some settings of its own."""
-    monkeypatch.setenv("NASTRANSFER_ENGINE", engine)
+    single = Feed.__next__
 
-    def doubled(*arguments: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        return ((x.double(), labels) for x, labels in endless(*arguments))
+    def doubled(feed: Feed) -> Batch:
+        images, labels = single(feed)
+        return images.double(), labels
 
-    monkeypatch.setattr(bilevel, "endless", doubled)
-    searcher = make_searcher("darts1", "tiny", **settings)
-    steps = searcher.search(SearchData(planted(train=images), 2, "cpu"), Streams(2, "search", "darts1"))
-    return list(steps)[-1]
+    with monkeypatch.context() as patched:
+        patched.setattr(Feed, "__next__", doubled)
+        return list(_steps(engine, images, settings))[-1]
+
+
+def _steps(engine: str, images: int, settings: dict[str, Any]) -> Iterator[SearchStep]:
+    searcher = make_searcher("darts1", "tiny", engine=engine, **settings)
+    return searcher.search(SearchData(planted(train=images), 2, "cpu"), Streams(2, "search", "darts1"))
 
 
 def assert_same_search(plain: SearchStep, cpp: SearchStep) -> None:

@@ -1,0 +1,193 @@
+"""Running a search from its settings: step by step, watched, saved on the way, resumed exactly (no torch).
+
+A search method knows nothing of this: it yields steps, or does units of work (`nastransfer.search.run`).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nastransfer.data.dataset import Dataset, usable
+from nastransfer.data.streams import Streams
+from nastransfer.search.run import Run
+from nastransfer.search.searcher import SearchData, Searcher, SearchStep, make_searcher
+from nastransfer.search.settings import NetworkSearcher
+from nastransfer.space.genotype import Genotype
+from nastransfer.train.steps import Diverged, run_to_end
+
+if TYPE_CHECKING:
+    from nastransfer.train.checkpoint import Checkpoints
+
+# Half of the 8 operations of a normal cell: 1.7% of random cells reach it.
+COLLAPSED = 0.5
+SAVE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The genotype found, the steps that led to it (one mapping each), and the cost columns of the results frame.
+
+    The last row of `history` has the mixture that the genotype was derived from, where the method has one.
+    """
+
+    genotype: Genotype
+    method: str
+    settings: dict[str, Any]
+    seed: int
+    history: list[dict[str, Any]]
+    cost: dict[str, Any]
+
+
+def search(
+    method: str, dataset: Dataset, seed: int = 2, preset: str = "tiny", **settings: Any
+) -> SearchResult:
+    """Search for a genotype on `dataset` (a whole set or a proxy of one; only its train and val parts are seen).
+
+    `settings` are the method's that differ from the preset's, and what `search_steps` takes besides: `device`,
+    `workers`, `checkpoint`. The same seed gives the same genotype and scores, bit for bit on a CPU at an equal number
+    of threads.
+    """
+    return run_to_end(search_steps(method, dataset, seed=seed, preset=preset, **settings))
+
+
+def search_steps(
+    method: str,
+    dataset: Dataset,
+    *,
+    seed: int = 2,
+    preset: str = "tiny",
+    device: str = "auto",
+    workers: int | None = None,
+    checkpoint: str | Path | None = None,
+    save_seconds: float = SAVE_SECONDS,
+    **settings: Any,
+) -> Generator[SearchStep, None, SearchResult]:
+    """`search`, step by step: yields each `SearchStep`, returns the `SearchResult`.
+
+    device: "auto", "cpu", "cuda" or "cuda:N". workers: see `SearchData`. checkpoint: a folder in which the state is
+    kept, every `save_seconds` and at the end; the same call then goes on from there (only what is new is yielded, the
+    result has all) and ends bit for bit like an uninterrupted one, on a CPU at an equal number of threads. A method
+    that is no `NetworkSearcher` starts over instead. Raises `nastransfer.train.loop.Diverged` when a loss blows up:
+    there is no genotype then, and its `last` is the last good step.
+    """
+    searcher = make_searcher(method, preset, **settings)
+    data = SearchData(usable(dataset), seed, device, workers)
+    streams = Streams(seed, "search", method)
+    journal = _Journal()
+    if isinstance(searcher, NetworkSearcher):
+        kept = _checkpoints(searcher, data, checkpoint)
+        steps = _saved(searcher.begin(data, streams), streams, journal, kept, save_seconds)
+    else:
+        steps = searcher.search(data, streams)
+    try:
+        for step in steps:
+            yield journal.note(step)
+    except Diverged as error:
+        error.last = journal.last
+        raise
+    return journal.result(searcher, seed)
+
+
+class _Journal:
+    """What the steps say, row by row; it watches the pace and the skip connections on the way."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.last: SearchStep | None = None
+
+    def note(self, step: SearchStep) -> SearchStep:
+        """Keep a step, with what can be told from it and those before."""
+        seconds, images = (step.cost.get(name) for name in ("seconds", "images_seen"))
+        before = self.rows[-1] if self.rows else {}
+        if seconds is not None and images is not None and before:
+            spent = max(seconds - (before.get("seconds") or 0.0), 1e-9)
+            pace = (images - (before.get("images_seen") or 0)) / spent
+            step = replace(step, images_per_second=round(pace, 1))
+        if seconds is not None and step.step:
+            left = seconds * (step.steps - step.step) / step.step
+            step = replace(step, seconds_left=round(left, 3))
+        share = step.skip_share
+        step = replace(step, collapsed=share is not None and share >= COLLAPSED)
+        self.rows.append(step.to_event())
+        self.last = step
+        return step
+
+    def result(self, searcher: Searcher, seed: int) -> SearchResult:
+        """What came out, once the last step was noted."""
+        last = self.last
+        assert last is not None
+        assert last.genotype is not None
+        first = next((row["step"] for row in self.rows if row["collapsed"]), None)
+        cost = {
+            **last.cost,
+            "preset_version": searcher.preset_version,
+            "entropy_start": self.rows[0]["entropy"],
+            "entropy_end": last.entropy,
+            "collapsed_at": first,
+        }
+        rows = [*self.rows[:-1], {**self.rows[-1]}]
+        if last.mixture is not None:
+            rows[-1]["mixture"] = last.mixture
+        settings = searcher.model_dump(mode="json")
+        return SearchResult(last.genotype, searcher.method, settings, seed, rows, cost)
+
+    def state(self) -> str:
+        """All rows and the last step, as JSON."""
+        last = self.last
+        genotype = last.genotype.to_json() if last is not None and last.genotype is not None else None
+        step = None if last is None else {**vars(last), "genotype": genotype}
+        return json.dumps({"rows": self.rows, "last": step})
+
+    def load_state(self, text: str) -> None:
+        """Take up what `state()` gave."""
+        values = json.loads(text)
+        self.rows = values["rows"]
+        step = values["last"]
+        if step is not None:
+            genotype = Genotype.parse(step["genotype"]) if step["genotype"] is not None else None
+            self.last = SearchStep(**{**step, "genotype": genotype})
+
+
+def _checkpoints(searcher: Searcher, data: SearchData, folder: str | Path | None) -> Checkpoints | None:
+    if folder is None:
+        return None
+    from nastransfer.train.checkpoint import Checkpoints
+
+    identity = {
+        "kind": "search",
+        "method": searcher.method,
+        "settings": searcher.model_dump(mode="json"),
+        "preset_version": searcher.preset_version,
+        "images": data.dataset.manifest.hash,
+        "seed": data.seed,
+    }
+    return Checkpoints(folder, identity)
+
+
+def _saved(
+    run: Run, streams: Streams, journal: _Journal, kept: Checkpoints | None, save_seconds: float
+) -> Iterator[SearchStep]:
+    """All of a run from where it was saved last."""
+    state = kept.load() if kept is not None else None
+    if state is not None:
+        streams.load_state(json.loads(state["streams"]))
+        journal.load_state(state["journal"])
+        run.units, run.done = state["units"], state["done"]
+        run.load_state(state["run"])
+    if run.done == 0 and journal.last is None:
+        yield run.report()
+    saved = time.monotonic()
+    while not run.finished:
+        run.advance()
+        if run.due:
+            yield run.report()
+        if kept is not None and (run.finished or time.monotonic() - saved >= save_seconds):
+            run.check()
+            state = {"units": run.units, "done": run.done, "run": run.state(), "journal": journal.state()}
+            kept.save({**state, "streams": json.dumps(streams.state())})
+            saved = time.monotonic()

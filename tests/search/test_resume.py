@@ -1,0 +1,88 @@
+"""Every method ends bit for bit the same, wherever it was cut off and taken up again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nastransfer.search import drive
+from nastransfer.search.drive import SearchResult, search, search_steps
+from nastransfer.search.run import Run
+from tests.planted import planted
+
+# method -> settings that make a search of a second or two
+METHODS: dict[str, dict[str, Any]] = {
+    "darts1": {"channels": 2, "batch": 8, "resolution": None, "steps": 7, "reports": 3},
+    "darts2": {"channels": 2, "batch": 8, "resolution": None, "steps": 5, "reports": 2, "pick": "best_val"},
+}
+# Times and memory are of this machine and moment.
+FLEETING = ("seconds", "peak_bytes", "images_per_second", "device")
+
+
+class Killed(Exception):
+    """Stands for a kill between two units of work."""
+
+
+def lasting(result: SearchResult) -> Any:
+    """All of a result that must be the same again."""
+
+    def kept(row: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in row.items() if not name.startswith(FLEETING)}
+
+    return result.genotype, [kept(row) for row in result.history], kept(result.cost)
+
+
+def cut_at(monkeypatch: pytest.MonkeyPatch, method: str, unit: int, folder: Path) -> None:
+    """Run until `unit` units are done, saving after each, and die."""
+    advance = Run.advance
+
+    def dying(run: Run) -> None:
+        if run.done == unit:
+            raise Killed
+        advance(run)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "advance", dying)
+        with pytest.raises(Killed):
+            search(method, planted(), preset="tiny", checkpoint=folder, save_seconds=0.0, **METHODS[method])
+
+
+def units_of(method: str) -> int:
+    searcher = drive.make_searcher(method, "tiny", **METHODS[method])
+    assert isinstance(searcher, drive.NetworkSearcher)
+    return searcher.begin(drive.SearchData(planted(), 2), drive.Streams(2, "search", method)).units
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_search_cut_off_anywhere_ends_the_same(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = search(method, planted(), preset="tiny", **METHODS[method])
+    units = units_of(method)
+    points = sorted(set(np.random.default_rng(2).integers(1, units, 3).tolist()))
+    for point in points:
+        folder = tmp_path / str(point)
+        cut_at(monkeypatch, method, point, folder)
+        again = search(method, planted(), preset="tiny", checkpoint=folder, **METHODS[method])
+        assert lasting(again) == lasting(whole), f"cut after {point} of {units} units"
+
+
+def test_a_finished_search_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"preset": "tiny", "checkpoint": tmp_path, **METHODS["darts1"]}
+    whole = search("darts1", planted(), **settings)
+    monkeypatch.setattr(Run, "advance", cut_at)
+    steps = search_steps("darts1", planted(), **settings)
+    with pytest.raises(StopIteration) as stop:
+        next(steps)
+    assert lasting(stop.value.value) == lasting(whole)
+
+
+def test_a_checkpoint_of_another_search_is_refused(tmp_path: Path) -> None:
+    search("darts1", planted(), preset="tiny", checkpoint=tmp_path, **METHODS["darts1"])
+    with pytest.raises(ValueError, match=r"another run \(seed: 2 there, 3 here\)"):
+        search("darts1", planted(), seed=3, preset="tiny", checkpoint=tmp_path, **METHODS["darts1"])
+    with pytest.raises(ValueError, match=r"another run \(method: 'darts1' there, 'darts2' here; settings"):
+        search("darts2", planted(), preset="tiny", checkpoint=tmp_path, **METHODS["darts2"])
