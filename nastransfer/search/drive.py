@@ -78,7 +78,7 @@ def search_steps(
     searcher = make_searcher(method, preset, **settings)
     data = SearchData(usable(dataset), seed, device, workers)
     streams = Streams(seed, "search", method)
-    journal = _Journal()
+    journal = Journal()
     if isinstance(searcher, NetworkSearcher):
         kept = _checkpoints(searcher, data, checkpoint)
         steps = _saved(searcher.begin(data, streams), streams, journal, kept, save_seconds)
@@ -93,7 +93,7 @@ def search_steps(
     return journal.result(searcher, seed)
 
 
-class _Journal:
+class Journal:
     """What the steps say, row by row; it watches the pace and the skip connections on the way."""
 
     def __init__(self) -> None:
@@ -170,7 +170,7 @@ def _checkpoints(searcher: Searcher, data: SearchData, folder: str | Path | None
 
 
 def _saved(
-    run: Run, streams: Streams, journal: _Journal, kept: Checkpoints | None, save_seconds: float
+    run: Run, streams: Streams, journal: Journal, kept: Checkpoints | None, save_seconds: float
 ) -> Iterator[SearchStep]:
     """All of a run from where it was saved last."""
     state = kept.load() if kept is not None else None

@@ -13,9 +13,10 @@ from torch import nn
 from nastransfer.data.proxies import ProxySpec, build_proxy
 from nastransfer.data.streams import Streams
 from nastransfer.search.bilevel import Bilevel, first_order_gradient, move
-from nastransfer.search.darts import Darts
-from nastransfer.search.drive import SearchResult, search
+from nastransfer.search.darts import SKIP, Darts
+from nastransfer.search.drive import Journal, SearchResult, search
 from nastransfer.search.searcher import SearchData, make_searcher
+from nastransfer.space.cost import supernet_macs
 from nastransfer.train.loop import Batch, descend
 from nastransfer.train.steps import Diverged
 from tests.planted import planted
@@ -180,3 +181,61 @@ def test_images_of_the_test_part_are_never_seen() -> None:
 def test_a_loss_that_blows_up_is_no_genotype() -> None:
     with pytest.raises(Diverged, match="diverged"):
         search("darts1", planted(), preset="tiny", **{**SMALL, "lr": 1e30, "steps": 3})
+
+
+def test_early_stopping_ends_the_search_at_a_report() -> None:
+    """With the threshold at one skip connection, the first report that has any is the last."""
+    long = {**SMALL, "steps": 12, "reports": 12, "arch_lr": 0.1}
+    whole = search("darts1", planted(), preset="tiny", **long)
+    shares = [row["skip_share"] for row in whole.history]
+    first = next(row["step"] for row, share in zip(whole.history[1:], shares[1:], strict=True) if share > 0)
+    stopped = search("darts1", planted(), preset="tiny", **long, stop_at_skips=1)
+    assert [row["step"] for row in stopped.history] == list(range(first + 1))
+    assert str(stopped.genotype) == whole.history[first]["genotype"]
+
+
+def test_the_best_validation_score_can_be_the_answer() -> None:
+    long = {**SMALL, "steps": 8, "reports": 8, "arch_lr": 0.1}
+    last = search("darts1", planted(), preset="tiny", **long)
+    best = search("darts1", planted(), preset="tiny", **long, pick="best_val")
+    top = max(last.history[1:], key=lambda row: row["val_top1"])
+    assert str(best.genotype) == top["genotype"]
+
+
+@pytest.mark.parametrize("method", ["darts1", "darts2"])
+def test_a_cell_full_of_skips_is_flagged_as_it_happens(method: str) -> None:
+    run = bilevel(method)
+    with torch.no_grad():
+        run.alphas[0][:, SKIP] = 3.0
+    journal = Journal()
+    assert journal.note(run.report()).collapsed
+    run.done = 2
+    with torch.no_grad():
+        run.alphas[0][:, SKIP] = -3.0
+    healthy = journal.note(run.report())
+    assert not healthy.collapsed
+    assert healthy.seconds_left is not None and healthy.images_per_second is not None
+    result = journal.result(run.settings, 2)
+    assert result.cost["collapsed_at"] == 0
+    assert [row["collapsed"] for row in result.history] == [True, False]
+
+
+@pytest.mark.parametrize(("method", "passes"), [("darts1", 2 + 3), ("darts2", 3 + 2 + 2 + 3 + 3)])
+def test_multiply_adds_and_images_are_counted(method: str, passes: int) -> None:
+    result = search(method, planted(), preset="tiny", **{**SMALL, "steps": 3})
+    one = supernet_macs(3, 2, 3, "cifar", 8)
+    assert result.cost["search_macs"] == 3 * 8 * one * passes
+    assert result.cost["images_seen"] == 3 * 16
+    assert all(result.cost[f"seconds_{name}"] > 0 for name in ("weights", "architecture"))
+
+
+def test_one_class_is_no_problem_to_search_on() -> None:
+    with pytest.raises(ValueError, match="a search needs at least 2 classes, 'planted' has 1"):
+        search("darts1", planted(classes=1), preset="tiny", **SMALL)
+
+
+def test_a_blown_up_search_says_where_it_was_well() -> None:
+    with pytest.raises(Diverged) as caught:
+        search("darts1", planted(), preset="tiny", **{**SMALL, "lr": 1e30, "steps": 3, "reports": 3})
+    assert caught.value.last is not None
+    assert caught.value.last.genotype is not None

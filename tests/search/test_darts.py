@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from nastransfer.search.darts import FirstOrderDarts, derive, mean_entropy, softmax
+from nastransfer.search.darts import SKIP, Darts, FirstOrderDarts, cap_skips, derive, mean_entropy, softmax
 from nastransfer.search.searcher import make_searcher
 from nastransfer.space.genotype import EDGES, MIXTURE, OPERATIONS
 
@@ -114,3 +114,53 @@ def test_random_alphas_give_legal_cells_without_zero(ranking: str) -> None:
                 assert pair[0].source < pair[1].source < node
                 for edge in pair:
                     assert OPERATIONS.index(edge.op) == values[row(node, edge.source), :NONE].argmax()
+
+
+def skipping(edges: int, *, behind: float = 0.0) -> np.ndarray:
+    """Alphas whose first `edges` edges are led by the skip connection, each a little less than the one before."""
+    alphas = np.full((len(EDGES), len(MIXTURE)), behind)
+    alphas[:, OPERATIONS.index("sep_conv_3x3")] = behind + 0.5
+    for edge in range(edges):
+        alphas[edge, SKIP] = 2.0 - 0.1 * edge
+    return alphas
+
+
+def led_by_skips(alphas: np.ndarray) -> list[int]:
+    return np.flatnonzero(alphas.argmax(axis=1) == SKIP).tolist()
+
+
+@pytest.mark.parametrize(("edges", "most", "left"), [(5, 2, [0, 1]), (5, 0, []), (2, 2, [0, 1]), (0, 2, [])])
+def test_the_skip_cap_takes_the_weakest_first(edges: int, most: int, left: list[int]) -> None:
+    alphas = skipping(edges)
+    capped = cap_skips(alphas, most)
+    assert led_by_skips(capped) == left
+    assert led_by_skips(alphas) == list(range(edges)), "the alphas given stay as they are"
+    assert np.array_equal(capped[edges:], alphas[edges:])
+
+
+def test_the_skip_cap_ends_where_zero_would_still_lead() -> None:
+    assert led_by_skips(cap_skips(skipping(4, behind=-3.0), 1)) == [0]
+
+
+def test_options_are_off_in_every_preset() -> None:
+    for method in ("darts1", "darts2"):
+        for preset in ("paper", "short", "small", "tiny"):
+            made = make_searcher(method, preset)
+            assert isinstance(made, Darts)
+            assert (made.skip_cap, made.stop_at_skips, made.pick, made.ranking) == (
+                None,
+                None,
+                "last",
+                "softmax",
+            )
+
+
+def test_a_capped_genotype_has_fewer_skips() -> None:
+    alphas = skipping(len(EDGES))
+    free, capped = (
+        make_searcher("darts1", "tiny", **changed).derive(alphas, alphas)  # type: ignore[attr-defined]
+        for changed in ({}, {"skip_cap": 2})
+    )
+    counts = [sum(edge.op == "skip_connect" for node in g.normal for edge in node) for g in (free, capped)]
+    assert counts == [8, 2]
+    assert capped.reduce == free.reduce, "only the normal cell is capped"

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from nastransfer.space.cost import macs, parameters, supernet_parameters
-from nastransfer.space.genotype import Genotype
+from nastransfer.space.cost import macs, parameters, supernet_macs, supernet_parameters
+from nastransfer.space.genotype import EDGES, MIXTURE, Genotype
 from nastransfer.space.known import known_genotype
 from nastransfer.space.network import Network
 from nastransfer.space.supernet import Supernet
@@ -70,6 +70,22 @@ def test_supernets_of_other_sizes(stem: str, affine: bool) -> None:
         with torch.device("meta"):
             built = count(Supernet(17, channels, cells, stem, affine=affine))
         assert supernet_parameters(17, channels, cells, stem, affine) == built
+
+
+@pytest.mark.parametrize(
+    ("stem", "cells", "channels", "partial", "pixels"),
+    [("cifar", 3, 8, 1, 16), ("cifar", 8, 16, 4, 32), ("cifar", 1, 4, 2, 8), ("imagenet", 5, 8, 1, 64)],
+)
+def test_supernets_work_as_much_as_counted(
+    stem: str, cells: int, channels: int, partial: int, pixels: int
+) -> None:
+    with torch.device("meta"):
+        network = Supernet(17, channels, cells, stem, engine="plain", partial=partial)
+        mixtures = torch.rand(2, len(EDGES), len(MIXTURE)).unbind()
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network(torch.zeros(1, 3, pixels, pixels), *mixtures)
+    counted = counter.get_total_flops() // 2
+    assert supernet_macs(17, channels, cells, stem, pixels, partial) == counted
 
 
 def test_golden_multiply_adds() -> None:

@@ -13,8 +13,8 @@ import torch
 from nastransfer.space import cost
 from nastransfer.space.genotype import Genotype
 from nastransfer.train.augment import AugmentResult, augment, augment_steps
-from nastransfer.train.steps import Diverged
 from nastransfer.train.protocol import Protocol, protocol
+from nastransfer.train.steps import Diverged
 from tests.planted import planted
 
 GENOTYPE = Genotype.random(np.random.default_rng(1))
