@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from nastransfer.data.streams import Streams
@@ -19,6 +20,13 @@ from nastransfer.space.supernet import Supernet
 from nastransfer.train.device import exact_fp32, place, seeded
 from nastransfer.train.feed import Feed
 from nastransfer.train.loop import Batch, Tally, count_right, num_steps, set_lr, sgd, weight_step
+
+
+def he_normal(network: nn.Module) -> None:
+    """Start all matrices and kernels as He et al. (2015) do, which is how ENAS and NAO start theirs."""
+    for parameter in network.parameters():
+        if parameter.ndim > 1:
+            nn.init.kaiming_normal_(parameter)
 
 
 class SharedPaths:
@@ -60,6 +68,7 @@ class SharedPaths:
                 engine=settings.engine,
                 affine=True,
             )
+            he_normal(network)
         self.network = place(network, self.device).train()
         self._optimizer = sgd(
             self.network, settings.lr, settings.momentum, settings.weight_decay, nesterov=nesterov

@@ -15,11 +15,14 @@ class Feed:
     """One shuffled pass over `batches` after the other, drawn by `generator`.
 
     A last batch of a single image is joined to the one before (batch norm needs two values a channel), as `join_single`
-    does. The position does not hold the generator's state: that is the streams' (`Streams.state`).
+    does. With `whole` every batch is a full one: a pass stops before a smaller one, and the next pass begins with the
+    images left. The position does not hold the generator's state: that is the streams' (`Streams.state`).
     """
 
-    def __init__(self, batches: Batches, generator: torch.Generator) -> None:
+    def __init__(self, batches: Batches, generator: torch.Generator, *, whole: bool = False) -> None:
         self.batches = batches
+        images = batches.num_images
+        self._images = images // batches.batch * batches.batch if whole else images
         self._generator = generator
         self._left = 0
         self._pass: Iterator[Batch] = iter(())
@@ -29,7 +32,7 @@ class Feed:
 
     def __next__(self) -> Batch:
         if self._left == 0:
-            self._begin(self.batches.num_images)
+            self._begin(self._images)
         images, labels = next(self._pass)
         self._left -= min(self.batches.batch, self._left)
         if self._left == 1:
