@@ -1,4 +1,4 @@
-"""What a folder of class folders holds, entry by entry: files, folders, links and what is none of them.
+"""What folders of class folders hold, entry by entry: files, folders, links and what is none of them.
 
 Paths are text here, not path objects: an object for each of millions of entries takes longer than reading them.
 """
@@ -9,41 +9,66 @@ import errno
 import os
 import time
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Any
 
+from nastransfer.data import pieces
+from nastransfer.data.ahead import map_ahead
+from nastransfer.data.entries import BEST, FILE, FOLDER, LINK, UNKNOWN
 from nastransfer.data.files import unreadable
 
 # What was read of a folder is believed later on only if the folder had been at rest for so long by then: times of
 # change are coarse on some file systems.
 _REST_NS = 2_000_000_000
+# Folders read before it is known how much they hold; entries that a task should have.
+_FIRST, _TASK = 16, 8_000
+# So many entries are looked at together, or as many as are read in the time between two pieces.
+_BATCH = 100_000
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder as it was read; top: its class; container: its path relative to the root; modified: its time (ns).
+
+    settled: whether its time will tell of every change from now on. content: its about `size` entries in the form of
+    the way it was read, or why it could not be read.
+    """
+
+    top: str
+    container: str
+    modified: int
+    settled: bool
+    content: Any
+    size: int
 
 
 @dataclass
 class Found:
-    """What the folder of a class holds, those below it included.
+    """What some folders hold.
 
-    folders: path relative to the root, time of change (ns), number of files; names: of the files, folder by folder.
-    skipped: folder, name (None for a whole folder), reason. settled: as long as the folders' times stay, so does this.
+    folders: class, path relative to the root, time of change (ns) and the names of the files with "/" between them.
+    skipped: class, folder, name (None for a whole folder), reason. below: class and path of the folders in them.
+    unsettled: classes of which more may change than the times of their folders tell.
     """
 
-    top: str
-    folders: list[tuple[str, int, int]] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    skipped: list[tuple[str, str | None, str]] = field(default_factory=list)
-    settled: bool = True
+    folders: list[tuple[str, str, int, str]] = field(default_factory=list)
+    skipped: list[tuple[str, str, str | None, str]] = field(default_factory=list)
+    below: list[tuple[str, str]] = field(default_factory=list)
+    unsettled: set[str] = field(default_factory=set)
 
 
 def find_classes(base: str) -> tuple[list[str], Found]:
-    """Names of the folders in `base`, in alphabetical order, and what else is there.
+    """Names of the folders in `base`, in alphabetical order, and what else is there, all of it skipped.
 
     `ValueError` for two that differ in nothing but case or in how their accents are composed: on some file systems,
     and in some tables, they are one.
     """
-    found = Found(".")
-    names = sorted(_read(base, ".", found))
-    found.skipped += [(".", utf8(name), "no class folder holds it") for name in found.names]
-    found.names.clear()
+    found = look(base, [read_folder(base, ".", ".")])
+    names = sorted(name for _, name in found.below)
+    files = (name for *_, names in found.folders for name in names.split("/") if name)
+    found.skipped += [(".", ".", name, "no class folder holds it") for name in files]
     found.folders.clear()
     refuse_alike(names)
     return names, found
@@ -60,58 +85,114 @@ def refuse_alike(classes: Iterable[str]) -> None:
             )
 
 
-def walk(base: str, top: str) -> Found:
-    """What the class folder `base`/`top` holds; `base` is a real path."""
-    found = Found(top)
-    waiting = [top]
-    while waiting:
-        container = waiting.pop()
-        below = _read(f"{base}/{container}", container, found)
-        waiting += [f"{container}/{name}" for name in sorted(below, reverse=True)]
+def read_folder(base: str, top: str, container: str) -> Folder:
+    """A folder's entries, not looked at yet; `base` is a real path."""
+    path = f"{base}/{container}"
+    try:
+        modified = os.stat(path).st_mtime_ns  # noqa: PTH116
+        content, size = BEST.read(path)
+    except OSError as error:
+        return Folder(top, container, 0, False, error, 0)
+    return Folder(top, container, modified, modified < time.time_ns() - _REST_NS, content, size)
+
+
+def walk(base: str, folders: Sequence[tuple[str, str]]) -> Generator[tuple[int, list[Found]], None, None]:
+    """Some of `folders` (class and path of each) after the others: how many, and all that they and those below hold."""
+    with closing(_read(base, folders)) as reading:
+        for batch in _batches(reading):
+            found = look(base, batch)
+            yield len(batch), [found, *(part for _, parts in walk(base, found.below) for part in parts)]
+
+
+def look(base: str, batch: Sequence[Folder]) -> Found:
+    """What folders hold that were read."""
+    found = Found(unsettled={folder.top for folder in batch if not folder.settled})
+    read = []
+    for folder in batch:
+        if isinstance(folder.content, OSError):
+            found.skipped.append((folder.top, folder.container, None, unreadable(folder.content)))
+        else:
+            read.append(folder)
+    entries = BEST.together([folder.content for folder in read])
+    files = [[names] if names else [] for names in entries.files]
+    for place, name, kind in entries.others:
+        if _is_file(base, read[place], name, kind, found):
+            files[place].append(os.fsencode(name))
+    found.folders = [
+        (folder.top, folder.container, folder.modified, _text(folder, b"/".join(names), found))
+        for folder, names in zip(read, files, strict=True)
+    ]
     return found
 
 
-def _read(path: str, container: str, found: Found) -> list[str]:
-    """Adds a folder's entries to `found`; names of the folders in it."""
-    names: list[str] = []
-    others: list[os.DirEntry[str]] = []
+def _text(folder: Folder, names: bytes, found: Found) -> str:
+    """Names as text; those that are not UTF-8 go to `found`."""
     try:
-        modified = os.stat(path).st_mtime_ns  # noqa: PTH116
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.is_file(follow_symlinks=False):
-                    names.append(entry.name)
-                else:
-                    others.append(entry)
-    except OSError as error:
-        found.skipped.append((container, None, unreadable(error)))
-        found.settled = False
-        return []
-    below = []
-    base = path if container == "." else path[: -len(container) - 1]
-    for entry in others:
-        text = utf8(entry.name)
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name.startswith("."):
-                found.skipped.append((f"{container}/{text}", None, "hidden"))
-            elif text != entry.name:
-                found.skipped.append((f"{container}/{text}", None, "its name is not UTF-8"))
-            else:
-                below.append(entry.name)
-        elif entry.is_symlink():
-            # What a link leads to may change while its folder does not.
-            found.settled = False
-            reason = _odd_link(base, path, entry)
-            if reason is None:
-                names.append(entry.name)
-            else:
-                found.skipped.append((container, text, reason))
+        return names.decode()
+    except UnicodeDecodeError:
+        known = [os.fsdecode(name) for name in names.split(b"/")]
+        odd = {name for name in known if utf8(name) != name}
+        found.skipped += [(folder.top, folder.container, utf8(name), "its name is not UTF-8") for name in odd]
+        return "/".join(name for name in known if name not in odd)
+
+
+def _read(base: str, folders: Sequence[tuple[str, str]]) -> Generator[Folder, None, None]:
+    """Each folder, read ahead by threads; how many are one thread's next task depends on how much the first ones hold.
+
+    The system is waited for without Python's lock, so that threads gain something even where it answers from memory.
+    """
+    size = 0
+    for folder in folders[:_FIRST]:
+        read = read_folder(base, *folder)
+        size += read.size
+        yield read
+    number = max(1, min(_FIRST, _FIRST * _TASK // (1 + size)))
+    tasks = [folders[start : start + number] for start in range(_FIRST, len(folders), number)]
+    for task in map_ahead(lambda some: [read_folder(base, *folder) for folder in some], tasks, BEST.threads):
+        yield from task
+
+
+def _batches(reading: Iterable[Folder]) -> Iterable[list[Folder]]:
+    batch: list[Folder] = []
+    size, began = 0, time.monotonic()
+    for folder in reading:
+        batch.append(folder)
+        size += folder.size
+        if size >= _BATCH or time.monotonic() - began >= pieces.KEEP_SECONDS:
+            yield batch
+            batch, size, began = [], 0, time.monotonic()
+    if batch:
+        yield batch
+
+
+def _is_file(base: str, folder: Folder, name: str, kind: int, found: Found) -> bool:
+    """Whether an entry that is not plainly a file counts as one; what else it is goes to `found`."""
+    container, text = folder.container, utf8(name)
+    path = base if container == "." else f"{base}/{container}"
+    reason: str | None = "neither a file nor a folder"
+    if kind == UNKNOWN:
+        try:
+            kind = os.lstat(f"{path}/{name}").st_mode >> 12
+        except OSError as error:
+            found.unsettled.add(folder.top)
+            reason = unreadable(error)
+    if kind == FOLDER:
+        if name.startswith("."):
+            found.skipped.append((folder.top, f"{container}/{text}", None, "hidden"))
+        elif text != name:
+            found.skipped.append((folder.top, f"{container}/{text}", None, "its name is not UTF-8"))
         else:
-            found.skipped.append((container, text, "neither a file nor a folder"))
-    found.names += names
-    found.folders.append((container, modified, len(names)))
-    found.settled &= modified < time.time_ns() - _REST_NS
-    return below
+            below = name if container == "." else f"{container}/{name}"
+            found.below.append((folder.top, below))
+        return False
+    if kind == LINK:
+        # What a link leads to may change while its folder does not.
+        found.unsettled.add(folder.top)
+        reason = _odd_link(base, path, name)
+    if kind == FILE or reason is None:
+        return True
+    found.skipped.append((folder.top, container, text, reason))
+    return False
 
 
 def utf8(name: str) -> str:
@@ -119,10 +200,10 @@ def utf8(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _odd_link(base: str, folder: str, entry: os.DirEntry[str]) -> str | None:
+def _odd_link(base: str, folder: str, name: str) -> str | None:
     """Why a link is not taken; None for one to a file of the root."""
     try:
-        target = os.path.realpath(entry.path, strict=True)
+        target = os.path.realpath(f"{folder}/{name}", strict=True)
     except OSError as error:
         if error.errno == errno.ELOOP:
             return "a link that leads to itself"

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from torchvision.datasets import ImageFolder
 
-from nastransfer.data import pieces, scan
+from nastransfer.data import entries, pieces, walk
 from nastransfer.data.scan import Listing, list_class_folders
+
+
+@pytest.fixture(autouse=True, params=[entries.BEST, entries.PLAIN], ids=["best way", "plain way"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "BEST", request.param)
 
 
 @pytest.fixture(autouse=True)
@@ -132,14 +138,14 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 def test_an_unreadable_folder_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path / "set", "a/1.jpg", "b/2.jpg")
-    real = os.scandir
 
-    def refuse(path: str) -> Iterator[os.DirEntry[str]]:
+    def refuse(path: str) -> tuple[Any, int]:
         if path.endswith("/b"):
             raise PermissionError(13, "Permission denied")
-        return real(path)
+        return real.read(path)
 
-    monkeypatch.setattr(os, "scandir", refuse)
+    real = walk.BEST
+    monkeypatch.setattr(walk, "BEST", replace(real, read=refuse))
     listing = list_class_folders(tmp_path / "set", progress=False)
     assert images(listing) == {("a", "a/1.jpg")}
     assert reasons(listing) == {"b": "unreadable: Permission denied"}
@@ -157,21 +163,21 @@ def test_an_interrupted_scan_goes_on_where_it_was(tmp_path: Path, monkeypatch: p
     settle(root)
     monkeypatch.setattr(pieces, "KEEP_SECONDS", 0.0)
     walked: list[str] = []
-    real = scan.walk
+    real = walk.read_folder
 
-    def stop_at(base: str, top: str) -> scan.Found:
+    def stop_at(base: str, top: str, container: str) -> walk.Folder:
         if top == "c12" and "c12" not in walked:
             walked.append(top)
             raise KeyboardInterrupt
         walked.append(top)
-        return real(base, top)
+        return real(base, top, container)
 
-    monkeypatch.setattr(scan, "walk", stop_at)
+    monkeypatch.setattr(walk, "read_folder", stop_at)
     with pytest.raises(KeyboardInterrupt):
         list_class_folders(root, progress=False)
     walked[:] = ["c12"]
     listing = list_class_folders(root, progress=False)
-    assert set(walked) == {f"c{c:02}" for c in range(12, 20)}
+    assert {top for top in walked if top != "."} == {f"c{c:02}" for c in range(12, 20)}
     monkeypatch.setenv("NASTRANSFER_CACHE", str(tmp_path / "another"))
     anew = list_class_folders(root, progress=False)
     assert images(listing) == images(anew) and len(anew) == 60
@@ -187,14 +193,15 @@ def test_folders_that_changed_are_read_again(tmp_path: Path, monkeypatch: pytest
     os.utime(root / "c")
     monkeypatch.setattr(pieces, "KEEP_SECONDS", 0.0)
     walked: list[str] = []
-    monkeypatch.setattr(scan, "walk", lambda base, top, real=scan.walk: walked.append(top) or real(base, top))
+    real = walk.read_folder
+    monkeypatch.setattr(walk, "read_folder", lambda base, *of: walked.append(of[1]) or real(base, *of))
     list_class_folders(root, progress=False)
     touch(root, "a/below/6.jpg")
     (root / "b" / "3.jpg").unlink()
     walked.clear()
     listing = list_class_folders(root, progress=False)
     # c had only just been changed when it was read, and a link may lead elsewhere by now.
-    assert set(walked) == {"a", "b", "c", "d"}
+    assert walked == [".", "a", "a/below", "b", "c", "d"]
     assert images(listing) == {
         ("a", "a/1.jpg"), ("a", "a/below/2.jpg"), ("a", "a/below/6.jpg"), ("c", "c/4.jpg"),
         ("d", "d/5.jpg"), ("d", "d/link.jpg"),
@@ -203,10 +210,10 @@ def test_folders_that_changed_are_read_again(tmp_path: Path, monkeypatch: pytest
     list_class_folders(root, progress=False)
     walked.clear()
     list_class_folders(root, extensions=[".jpg"], progress=False)
-    assert len(walked) == 4, "other endings, another listing"
+    assert len(walked) == 6, "other endings, another listing"
     walked.clear()
     assert images(list_class_folders(root, progress=False)) == images(listing)
-    assert walked == ["d"]
+    assert walked == [".", "d"]
 
 
 def test_a_quick_scan_leaves_nothing_behind_and_a_torn_piece_is_ignored(
