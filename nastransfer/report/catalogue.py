@@ -27,8 +27,17 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         here = f"yes: {row['form']}"
     else:
         here = "no"
-        remarks += [f"looked in {row['looked_in']}", f"to get it: {row['how_to_get']}"]
+        remarks += [_looked_in(row["looked_in"].split(", ")), f"to get it: {row['how_to_get']}"]
     return (name, row["domain"] or "-", here, _images(row), "; ".join(remarks) or "-", row["terms"] or "-")
+
+
+def _looked_in(paths: list[str]) -> str:
+    """The folders that were searched, and the names that were looked for in them, each once."""
+    folders = [path for path in paths if not any(path.startswith(f"{other}/") for other in paths)]
+    names = dict.fromkeys(
+        path[len(folder) + 1 :] for path in paths for folder in folders if path.startswith(f"{folder}/")
+    )
+    return f"looked in {', '.join(folders)}" + (f", and there for {', '.join(names)}" if names else "")
 
 
 def _images(row: dict[str, Any]) -> str:

@@ -9,19 +9,23 @@ from collections.abc import Iterable, Sequence
 _KEPT_TOGETHER = 16
 # Letters up to which a word is not broken within: names and numbers; a longer one (a path) must not widen the page.
 _LONGEST_WORD = 24
+# The class is named three times to outweigh JupyterLab's rules for tables: columns of equal width, text to the right.
+_BOX = ".nt-table.nt-table.nt-table"
 _CSS = (
-    ".nt-table table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.9rem}"
+    ".nt-table table{border-collapse:collapse;width:100%;table-layout:auto;font-variant-numeric:tabular-nums;"
+    "font-size:.9rem}"
     ".nt-table caption{text-align:left;font-weight:600;padding:.25rem 0}"
-    ".nt-table th,.nt-table td{text-align:left;padding:.35rem .75rem .35rem 0;border:0;overflow-wrap:anywhere;"
-    "border-bottom:1px solid rgba(128,128,128,.4)}"
-    "@media (min-width:761px){.nt-table th,.nt-table td.words{overflow-wrap:normal}}"
+    ".nt-table th,.nt-table td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border:0;"
+    "overflow-wrap:anywhere;border-bottom:1px solid rgba(128,128,128,.4)}"
+    "@media (min-width:761px){.nt-table th,.nt-table td.words{overflow-wrap:normal}"
+    ".nt-table td.name{white-space:nowrap}}"
     ".nt-table p{font-size:.8rem;margin:.4rem 0}"
     # A narrow screen gets a card for each row: its header cells move to the left of each value.
     "@media (max-width:760px){.nt-table thead{position:absolute;clip-path:inset(50%);width:1px;height:1px}"
     ".nt-table tr{display:block;padding:.4rem 0;border-bottom:1px solid rgba(128,128,128,.6)}"
     ".nt-table td{display:flex;justify-content:space-between;gap:1rem;border:0;padding:.15rem 0;text-align:right}"
     ".nt-table td::before{content:attr(data-label);opacity:.75;text-align:left;flex-shrink:0}}"
-)
+).replace(".nt-table", _BOX)
 
 
 def html_table(
@@ -44,7 +48,10 @@ def markdown_text(text: str) -> str:
 
 
 def _cell(header: str, text: str) -> str:
-    unbroken = max(map(len, text.split()), default=0) <= _LONGEST_WORD
-    kind = ' class="words"' if unbroken else ""
+    kinds = {
+        "words": max(map(len, text.split()), default=0) <= _LONGEST_WORD,
+        "name": " " not in text and len(text) <= _LONGEST_WORD,
+    }
+    kind = " ".join(name for name, applies in kinds.items() if applies)
     text = text.replace(" ", "\N{NO-BREAK SPACE}") if len(text) <= _KEPT_TOGETHER else text
-    return f'<td{kind} data-label="{html.escape(header)}">{html.escape(text)}</td>'
+    return f'<td class="{kind}" data-label="{html.escape(header)}">{html.escape(text)}</td>'

@@ -20,6 +20,7 @@ def test_every_set_has_a_row(tmp_path: Path) -> None:
     assert "yes: embedded" in plain
     assert str(tmp_path) in plain and "to get it: " in plain and "60,000 published" in plain
     assert "open it by nt.folder(path)" in plain
+    assert f"looked in {tmp_path}, and there for mit67, MIT67, " in plain, "a folder is named once"
 
 
 def test_a_part_of_a_set_is_shown_as_such() -> None:
@@ -32,6 +33,14 @@ def test_a_part_of_a_set_is_shown_as_such() -> None:
 
 def test_only_long_words_may_be_broken() -> None:
     """A path must not widen the page; a number or a name is kept whole where there is room."""
-    html = html_table("t", ["a"], [["13,377 / 13,377"], ["/data/" + 30 * "x"]])
-    kept, broken = html.split("<tbody>")[1].split("<tr>")[1:]
-    assert 'class="words"' in kept and 'class="words"' not in broken
+    html = html_table("t", ["a"], [["13,377 / 13,377"], ["/data/" + 30 * "x"], ["imagenet22k-p2-half"]])
+    number, path, name = html.split("<tbody>")[1].split("<tr>")[1:]
+    assert 'class="words"' in number and 'class=""' in path and 'class="words name"' in name
+
+
+def test_tables_outweigh_the_rules_of_jupyterlab() -> None:
+    """Its selectors for cells of rendered tables have two classes; fewer here would give columns of one width."""
+    html = html_table("t", ["a"], [["b"]])
+    rules = html.partition("<style>")[2].partition("</style>")[0]
+    assert rules.count(".nt-table") == 3 * rules.count(".nt-table.nt-table.nt-table")
+    assert "table-layout:auto" in rules and "text-align:left" in rules
