@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +15,12 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from nastransfer.cache import cache_folder
 from nastransfer.data.files import BadImage, decode_rgb, image_path, read_bytes
 from nastransfer.data.manifest import ROW_SCHEMA, Manifest
 from nastransfer.data.resize import resize, square
 from nastransfer.data.verify import LISTED_SCHEMA, verify
+from nastransfer.disk import save_atomic
 
 # Given a manifest, its images at the native side, uint8 [n, 3, pixels, pixels], in the order of its rows.
 Reader = Callable[[Manifest], np.ndarray]
@@ -142,17 +146,41 @@ class Dataset:
 
 
 def usable(dataset: Dataset) -> Dataset:
-    """The set as training takes it: verified; a warning says how many of its images cannot be used, and names one."""
+    """The set as training takes it: verified; a warning says how many of its images cannot be used, and names one.
+
+    The list of all that is not used is written to the user's cache folder; the warning says where.
+    """
     checked = dataset.verified()
-    found = checked.rejects[len(dataset.rejects) :]
+    found = unusable(dataset, checked).filter("chosen")
     if len(found):
         first = found.row(0, named=True)
         warnings.warn(
             f"{len(found)} of {len(dataset.manifest)} images of {dataset.name!r} cannot be used, such as "
-            f"{first['container']}/{first['name']} ({first['reason']}): `verified().rejects` lists them all",
+            f"{first['container']}/{first['name']} ({first['reason']}): {_write_list(dataset, checked)} lists them all",
             stacklevel=3,
         )
     return checked
+
+
+def unusable(dataset: Dataset, checked: Dataset) -> pl.DataFrame:
+    """What of a set is not used: the rejects of `checked`, which is `dataset` verified, and a column `chosen`.
+
+    chosen: an image of `dataset` (a proxy, say) that is missing from `checked`; else an entry that never was one.
+    """
+    known = len(dataset.rejects)
+    return checked.rejects.with_columns(chosen=pl.int_range(pl.len()) >= known)
+
+
+def _write_list(dataset: Dataset, checked: Dataset) -> str:
+    """Writes what is not used as CSV; where the folder takes no file, names the list in memory."""
+    place = json.dumps([str(dataset.root), dataset.manifest.selection])
+    digest = hashlib.blake2b(place.encode("ascii"), digest_size=4).hexdigest()
+    path = cache_folder() / "rejects" / f"{dataset.name}-{digest}.csv"
+    try:
+        save_atomic(path, unusable(dataset, checked).write_csv)
+    except OSError:
+        return "`verified().rejects`"
+    return str(path)
 
 
 def stem_of(pixels: int) -> Literal["cifar", "imagenet"]:

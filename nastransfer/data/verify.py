@@ -44,12 +44,6 @@ class Verified:
     rejects: pl.DataFrame
     notes: pl.DataFrame
 
-    def save(self, path: str | Path) -> None:
-        """Write the manifest, and beside it the two lists as `<stem>.rejects.csv` and `<stem>.notes.csv`."""
-        self.manifest.save(path)
-        self.rejects.write_csv(Path(path).with_suffix(".rejects.csv"))
-        self.notes.write_csv(Path(path).with_suffix(".notes.csv"))
-
 
 def verify(
     manifest: Manifest,

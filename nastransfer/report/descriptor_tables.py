@@ -9,6 +9,7 @@ import polars as pl
 
 from nastransfer.data.datasets import Dataset
 from nastransfer.data.descriptors import DESCRIPTORS
+from nastransfer.data.manifest import Manifest
 from nastransfer.data.pixel_distance import own_distance, pixel_distance
 from nastransfer.report.markup import html_table
 from nastransfer.report.names import set_name
@@ -59,6 +60,22 @@ def distances(target: Dataset, others: Iterable[Dataset]) -> pl.DataFrame:
         "own": pl.Float64,
     }
     return pl.DataFrame(rows, schema=schema).sort("distance")
+
+
+def usable_in_words(manifest: Manifest, rejects: pl.DataFrame | None) -> str:
+    """How many images were chosen and how many of them can be used, as a proxy's task recorded it."""
+    missing = rejects.filter("chosen") if rejects is not None else pl.DataFrame()
+    chosen = f"{len(manifest) + len(missing):,} images were chosen"
+    if missing.is_empty():
+        return f"{chosen}, all of them can be used."
+    shown = [
+        f"{row['container']}/{row['name']} ({row['reason']})" for row in missing.head(3).iter_rows(named=True)
+    ]
+    more = ", ..." if len(missing) > len(shown) else ""
+    return (
+        f"{chosen}; {len(missing):,} of them cannot be used and {'is' if len(missing) == 1 else 'are'} missing: "
+        f"{', '.join(shown)}{more}. `task.rejects` lists them with the reason."
+    )
 
 
 def _shown(value: Any) -> str:

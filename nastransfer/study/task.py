@@ -32,8 +32,8 @@ ATTEMPT_VARIABLE = "NASTRANSFER_ATTEMPT"
 class RunningTask:
     """A task in progress: iterate over its steps, `show` each, then `finish`.
 
-    Attributes: `task` (what is asked), `result` (labels and numbers, once finished), `history` and `classes` (frames),
-    `manifest` (of a proxy).
+    Attributes: `task` (what is asked), `result` (labels and numbers, once finished), `history`, `classes` and `rejects`
+    (frames), `manifest` (of a proxy).
     """
 
     def __init__(self, task: Task, records: StudyRecords, attempt: Attempt, work: Work | None) -> None:
@@ -110,7 +110,7 @@ class RunningTask:
         if twin is None or result is None:
             return None
         try:
-            tables = {name: twin.read_frame(name) for name in ("history", "classes")}
+            tables = {name: twin.read_frame(name) for name in ("history", "classes", "rejects")}
         except CorruptRecord:
             return None
         return Outcome(
@@ -128,6 +128,14 @@ class RunningTask:
         return self.attempt.read_frame("classes")
 
     @property
+    def rejects(self) -> pl.DataFrame | None:
+        """Images and other entries of the set that were not used, with the reason; `chosen`: they had been chosen.
+
+        Columns class, part, container, name, reason, chosen. None where nothing was left out.
+        """
+        return self.attempt.read_frame("rejects")
+
+    @property
     def manifest(self) -> Manifest | None:
         """The images that a proxy holds, as recorded."""
         return self.attempt.read_manifest()
@@ -135,7 +143,8 @@ class RunningTask:
     def _publish(self) -> None:
         outcome, work = self._outcome, self._work
         assert outcome is not None and work is not None
-        for name, rows in (("history", outcome.history), ("classes", outcome.classes)):
+        tables = {"history": outcome.history, "classes": outcome.classes, "rejects": outcome.rejects}
+        for name, rows in tables.items():
             if rows is not None:
                 self.attempt.write_frame(name, rows)
         if outcome.manifest is not None:

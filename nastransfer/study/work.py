@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from nastransfer.data.dataset import Dataset, usable
+from nastransfer.data.dataset import Dataset, unusable, usable
 from nastransfer.data.datasets import open_dataset
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.own import OWN
@@ -35,6 +35,7 @@ class Outcome:
     history: pl.DataFrame | None = None
     classes: pl.DataFrame | None = None
     manifest: Manifest | None = None
+    rejects: pl.DataFrame | None = None
     linked_to: str | None = None
 
 
@@ -53,13 +54,14 @@ class Work:
 
 @dataclass(frozen=True)
 class ProxyStep:
-    """A proxy is built in one step: `images` and `classes` are what it holds."""
+    """A proxy is built in one step: `images` and `classes` are what it holds, of `chosen` images."""
 
+    chosen: int
     images: int
     classes: int
 
     def to_event(self) -> dict[str, Any]:
-        return {"step": 1, "steps": 1, "images": self.images, "classes": self.classes}
+        return {"step": 1, "steps": 1, "chosen": self.chosen, "images": self.images, "classes": self.classes}
 
 
 def prepare(given: Parameters, records: StudyRecords) -> Work:
@@ -155,14 +157,17 @@ def _proxy(given: ProxyParameters) -> Work:
     def steps() -> Steps:
         proxy = build_proxy(parent, source.proxy, source.seed) if source.proxy is not None else parent
         # What is chosen does not depend on which files are damaged; only the chosen ones are looked at.
-        proxy = usable(whole.with_manifest(proxy)).manifest
-        yield ProxyStep(proxy.count(), len(proxy.classes))
+        chosen = whole.with_manifest(proxy)
+        checked = usable(chosen)
+        proxy = checked.manifest
+        yield ProxyStep(len(chosen.manifest), len(proxy), len(proxy.classes))
         numbers = {
             "proxy_images": proxy.count("train") + proxy.count("val"),
             "proxy_classes": len(proxy.classes),
             **machine(),
         }
-        return Outcome(numbers, classes=proxy.counts(), manifest=proxy)
+        rejects = unusable(chosen, checked)
+        return Outcome(numbers, classes=proxy.counts(), manifest=proxy, rejects=rejects)
 
     asked = source.proxy.model_dump(mode="json") if source.proxy is not None else None
     labels = {
@@ -173,7 +178,8 @@ def _proxy(given: ProxyParameters) -> Work:
 
 
 def _search(given: SearchParameters, records: StudyRecords) -> Work:
-    dataset = usable(open_source(given.source, records))
+    chosen = open_source(given.source, records)
+    dataset = usable(chosen)
     manifest = dataset.manifest
     searcher = make_searcher(given.method, given.preset, **given.settings)
 
@@ -181,7 +187,8 @@ def _search(given: SearchParameters, records: StudyRecords) -> Work:
         settings = {"seed": given.seed, "preset": given.preset, **given.settings}
         found = yield from search_steps(given.method, dataset, **settings)
         numbers = {"genotype": str(found.genotype), "precision": "fp32", **machine(), **found.cost}
-        return Outcome(numbers, history=pl.DataFrame(found.history, infer_schema_length=None))
+        history = pl.DataFrame(found.history, infer_schema_length=None)
+        return Outcome(numbers, history=history, rejects=unusable(chosen, dataset))
 
     labels = {
         "method": given.method,
@@ -197,7 +204,8 @@ def _search(given: SearchParameters, records: StudyRecords) -> Work:
 def _augment(given: AugmentParameters, records: StudyRecords) -> Work:
     from nastransfer.train.augment import augment_steps  # torch: only where training is wanted
 
-    dataset = usable(open_source(given.target))
+    chosen = open_source(given.target)
+    dataset = usable(chosen)
     genotype, origin = _origin(given, records)
     training = protocol(given.protocol, **given.settings)
 
@@ -221,7 +229,8 @@ def _augment(given: AugmentParameters, records: StudyRecords) -> Work:
             **trained.cost,
         }
         history = pl.DataFrame(trained.history, infer_schema_length=None)
-        return Outcome(numbers, history=history, classes=pl.DataFrame(trained.classes))
+        rejects = unusable(chosen, dataset)
+        return Outcome(numbers, history=history, classes=pl.DataFrame(trained.classes), rejects=rejects)
 
     labels = {**origin, "target": given.target.label, "augment_seed": given.seed, "protocol": training.label}
     settings = training.model_dump(mode="json")

@@ -6,11 +6,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
 import nastransfer as nt
 from nastransfer.data.dataset import Dataset, usable
+from nastransfer.report.descriptor_tables import usable_in_words
 
 
 @pytest.fixture
@@ -33,6 +35,44 @@ def test_damaged_files_are_left_out_and_said(photographs: Dataset) -> None:
     assert len(checked.manifest) == 23
     assert checked.rejects["name"].to_list() == ["3.jpg"]
     assert checked.manifest.rows["modified"].null_count() == 0
+
+
+def test_the_list_is_written_where_the_warning_says(
+    photographs: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert photographs.root is not None
+    (photographs.root / "cats" / "notes.txt").write_text("no image", encoding="utf-8")
+    photographs = nt.folder(photographs.root, pixels=16)
+    monkeypatch.setenv("NASTRANSFER_CACHE", str(tmp_path / "cache"))
+    with pytest.warns(UserWarning, match=r"rejects/folder-set-[0-9a-f]{8}\.csv lists them all"):
+        usable(photographs)
+    (path,) = (tmp_path / "cache" / "rejects").iterdir()
+    assert sorted(pl.read_csv(path).select("name", "reason", "chosen").rows()) == [
+        ("3.jpg", "truncated (no end marker)", True),
+        ("notes.txt", "not an image by its name's ending", False),
+    ]
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("NASTRANSFER_CACHE", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match=r"`verified\(\)\.rejects` lists them all"):
+        usable(photographs)
+
+
+def test_a_task_records_what_was_chosen_and_cannot_be_used(photographs: Dataset, tmp_path: Path) -> None:
+    source = {"dataset": "folder", "options": {"root": str(photographs.root), "pixels": 16}}
+    values = {"runs": str(tmp_path / "runs"), "study": "mine"}
+    task = nt.begin("proxy", {**values, "source": {**source, "proxy": {"selection": "all"}}})
+    with pytest.warns(UserWarning, match="1 of 24 images"):
+        (step,) = list(task)
+    task.finish()
+    assert (step.chosen, step.images) == (24, 23)
+    assert task.rejects is not None and task.rejects.filter("chosen")["name"].to_list() == ["3.jpg"]
+    assert task.manifest is not None and len(task.manifest) == 23
+    whole = usable_in_words(task.manifest, task.rejects)
+    assert whole == (
+        "24 images were chosen; 1 of them cannot be used and is missing: "
+        "cats/3.jpg (truncated (no end marker)). `task.rejects` lists them with the reason."
+    )
+    assert usable_in_words(task.manifest, None) == "23 images were chosen, all of them can be used."
 
 
 def test_what_was_verified_is_not_looked_at_again(photographs: Dataset) -> None:

@@ -230,14 +230,6 @@ def test_a_file_changed_a_moment_ago_is_looked_at_again(root: Path, monkeypatch:
     assert seen == ["more.jpg"]
 
 
-def test_lists_are_written_beside_the_manifest(root: Path, tmp_path: Path) -> None:
-    found = verify(manifest_of(root), root, progress=False)
-    found.save(tmp_path / "set.parquet")
-    assert Manifest.load(tmp_path / "set.parquet").hash == found.manifest.hash
-    assert pl.read_csv(tmp_path / "set.rejects.csv")["reason"].to_list() == found.rejects["reason"].to_list()
-    assert pl.read_csv(tmp_path / "set.notes.csv").height == len(NOTED)
-
-
 def test_images_without_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="7 images that are not files of their own"):
         verify(Manifest.from_counts({"a": 7}), tmp_path)
