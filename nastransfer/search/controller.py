@@ -58,8 +58,10 @@ class Policy(nn.Module):
     """The recurrent policy: LSTM without biases, embeddings, attention over earlier nodes, and operation logits.
 
     `favoured` operations start with the learned bias `learned_bias` and have the fixed one +`fixed_bias` in normal
-    cells, the others 0 and -`fixed_bias`. Everything else starts uniform in +-0.1.
+    cells, the others 0 and -`fixed_bias`. Everything else starts uniform in +-`spread`.
     """
+
+    fixed: Tensor
 
     def __init__(
         self,
