@@ -65,6 +65,19 @@ class ImagenetStem(nn.Module):
         return older, self.stem1(older)
 
 
+def keep_masks(
+    kept: Sequence[float], edges: int, images: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Drop-path masks [cells, edges, images, 1, 1, 1] with mean 1: 1 / kept with each cell's probability `kept`, or 0.
+
+    Drawn on the CPU, so that the device does not change them; without a generator by torch's default one.
+    """
+    masks = torch.empty(len(kept), edges, images, 1, 1, 1)
+    for mask, share in zip(masks, kept, strict=True):
+        mask.bernoulli_(share, generator=generator).div_(share)
+    return masks
+
+
 def build_stem(stem: str, channels: int) -> nn.Module:
     """The stem "cifar" (32-pixel images) or "imagenet" (224-pixel images)."""
     return CifarStem(channels) if stem == "cifar" else ImagenetStem(channels)
@@ -183,21 +196,28 @@ class Network(nn.Module):
         self.classifier = nn.Linear(shapes[-1].outputs, classes)
         self.set_drop_path(drop_path)
 
-    def set_drop_path(self, probability: float, generator: torch.Generator | None = None) -> None:
+    def set_drop_path(
+        self, probability: float | Sequence[float], generator: torch.Generator | None = None
+    ) -> None:
         """Drop each edge's output with this probability in training, sample by sample; identities always stay.
 
-        `generator` (on the CPU) draws the masks from now on; without one torch's default generator does. The
-        papers raise the probability linearly by epoch: p * epoch / epochs.
+        One probability, or one for each cell. `generator` (on the CPU) draws the masks from now on; without one torch's
+        default generator does. The papers raise the probability linearly by epoch: p * epoch / epochs.
         """
-        if not 0.0 <= probability < 1.0:
-            raise ValueError(f"a drop-path probability is at least 0 and below 1, got {probability}")
-        self.drop_path = float(probability)
+        cells = len(self.cells)
+        probabilities = [probability] * cells if isinstance(probability, (int, float)) else list(probability)
+        if len(probabilities) != cells:
+            raise ValueError(f"drop path has one probability for each of {cells} cells, got {probabilities}")
+        for value in probabilities:
+            if not 0.0 <= value < 1.0:
+                raise ValueError(f"a drop-path probability is at least 0 and below 1, got {value}")
+        self.drop_path = tuple(float(value) for value in probabilities)
         self.drop_path_generator = generator
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Logits of images [n, 3, h, w]; in training with `auxiliary` also the auxiliary head's logits."""
         check_images(x.shape, self.stem_kind)
-        keep = self._keep(x) if self.training and self.drop_path > 0.0 else None
+        keep = self._keep(x) if self.training and any(self.drop_path) else None
         runs = {"plain": self._run_plain, "torch": self._run_batched, "cpp": self._run_planned}
         features, auxiliary_map = runs[pick_engine(self.engine, self, x)](x, keep)
         logits = self.classifier(features)
@@ -229,8 +249,6 @@ class Network(nn.Module):
         return pooled(exports[-1]), as_map(exports[0]) if self.auxiliary is not None else None
 
     def _keep(self, x: Tensor) -> Tensor:
-        """Masks [cells, 8, n, 1, 1, 1] with mean 1, drawn on the CPU so that the device does not change them."""
-        kept = 1.0 - self.drop_path
-        shape = (len(self.cells), EDGES_PER_CELL, x.shape[0], 1, 1, 1)
-        masks = torch.empty(shape).bernoulli_(kept, generator=self.drop_path_generator) / kept
-        return masks.to(x.device, x.dtype)
+        """Masks [cells, 8, n, 1, 1, 1] for a batch."""
+        kept = [1.0 - probability for probability in self.drop_path]
+        return keep_masks(kept, EDGES_PER_CELL, len(x), self.drop_path_generator).to(x.device, x.dtype)

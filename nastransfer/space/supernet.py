@@ -67,15 +67,22 @@ class MixedCell(nn.Module):
             nodes.append(shuffle(sum(mixed[1:], mixed[0]), sum(others[1:], others[0]), self.partial))
         return torch.cat(nodes[INPUTS:], dim=1)
 
-    def sample(self, older: Tensor, newer: Tensor, genotype: Genotype) -> Tensor:
-        """The cell's output along the genotype's edges; other operations are not computed."""
+    def sample(self, older: Tensor, newer: Tensor, genotype: Genotype, keep: Tensor | None = None) -> Tensor:
+        """The cell's output along the genotype's edges; other operations are not computed.
+
+        `keep` [14, n, 1, 1, 1] scales what each edge adds (drop path), but for identities.
+        """
         nodes = [self.preprocess0(older), self.preprocess1(newer)]
         cell = genotype.cell("reduce" if self.reduction else "normal")
-        for node, (first, second) in zip(CONCAT, cell, strict=True):
-            nodes.append(
-                self.operation(node, first.source, first.op)(nodes[first.source])
-                + self.operation(node, second.source, second.op)(nodes[second.source])
-            )
+        for node, pair in zip(CONCAT, cell, strict=True):
+            parts = []
+            for op, source in pair:
+                operation = self.operation(node, source, op)
+                out = operation(nodes[source])
+                if keep is not None and not isinstance(operation, nn.Identity):
+                    out = out * keep[edge_index(node, source)]
+                parts.append(out)
+            nodes.append(parts[0] + parts[1])
         return torch.cat(nodes[INPUTS:], dim=1)
 
     def operation(self, node: int, source: int, name: str) -> nn.Module:
@@ -132,12 +139,14 @@ class Supernet(nn.Module):
         *,
         normal_edges: Tensor | None = None,
         reduce_edges: Tensor | None = None,
+        keep: Tensor | None = None,
     ) -> Tensor:
         """Logits [n, classes] of images [n, 3, h, w].
 
         Either mixed, by `normal_weights` and `reduce_weights` [14, 8] (rows as in `EDGES`, columns as in `MIXTURE`),
         or along the path of `genotype`. `normal_edges` and `reduce_edges` [14] weigh whole edges of a mixture
-        (PC-DARTS's edge normalisation; without them each counts once).
+        (PC-DARTS's edge normalisation; without them each counts once). `keep` [cells, 14, n, 1, 1, 1] (rows as in
+        `EDGES`; `network.keep_masks`) are masks of drop path along a genotype's path.
         """
         check_images(x.shape, self.stem_kind)
         mixed = normal_weights is not None and reduce_weights is not None
@@ -147,6 +156,8 @@ class Supernet(nn.Module):
             )
         if genotype is not None:
             self._check_full("a sampled path")
+        elif keep is not None:
+            raise ValueError("drop path goes with a genotype's path, a mixture has none")
         mixture = (
             [] if genotype else self._mixture((normal_weights, reduce_weights), (normal_edges, reduce_edges))
         )
@@ -155,15 +166,15 @@ class Supernet(nn.Module):
         if engine == "cpp":
             from nastransfer.space.engines.planned import pooled, run_cells
 
-            return self.classifier(pooled(run_cells(self, x, mix=mix, genotype=genotype)[-1]))
+            return self.classifier(pooled(run_cells(self, x, mix=mix, keep=keep, genotype=genotype)[-1]))
         if engine == "torch":
             from nastransfer.space.engines.batched import run_batched
 
-            return self.classifier(run_batched(self, x, mix=mix, genotype=genotype)[0])
+            return self.classifier(run_batched(self, x, mix=mix, keep=keep, genotype=genotype)[0])
         older, newer = self.stem(x)
-        for cell in self._cells():
+        for index, cell in enumerate(self._cells()):
             out = (
-                cell.sample(older, newer, genotype)
+                cell.sample(older, newer, genotype, None if keep is None else keep[index])
                 if genotype
                 # Mixtures of both kinds of cells, then their edges' weights.
                 else cell(older, newer, *mixture[cell.reduction :: 2])

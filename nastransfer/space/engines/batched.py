@@ -17,7 +17,7 @@ from nastransfer.space.engines.choice import norm_mode
 from nastransfer.space.engines.depthwise import channels_last
 from nastransfer.space.engines.maps import NUM_MIXES
 from nastransfer.space.engines.mixed import by_source, run_mixed
-from nastransfer.space.engines.paths import fixed_edges, run_path, sampled_edges
+from nastransfer.space.engines.paths import fixed_edges, run_path, sampled_edges, taken_rows
 from nastransfer.space.engines.planned import runner
 from nastransfer.space.engines.stacked_norms import Norms
 from nastransfer.space.genotype import EDGES, MIXTURE, Genotype
@@ -36,8 +36,8 @@ def run_batched(
     """Pooled features [n, 4 * width] of images [n, 3, h, w], and the map [n, 4 * width, h, w] of the auxiliary head.
 
     A supernet runs on `mix` [2 * 14 * 8], the mixture weights of normal and reduction cells (with partial channels
-    then [2 * 14] of what passes their edges), or along `genotype`; a
-    network takes the masks `keep` [cells, 8, n, 1, 1, 1] of drop path. ValueError for a mixture through batch norms
+    then [2 * 14] of what passes their edges), or along `genotype`. `keep` are the masks of drop path, of a network
+    [cells, 8, n, 1, 1, 1], of a supernet's path [cells, 14, n, 1, 1, 1]. ValueError for a mixture through batch norms
     in different modes.
     """
     older, newer = (channels_last(out) for out in module.stem(channels_last(x)))
@@ -51,8 +51,9 @@ def run_batched(
         return newer.mean(dim=(2, 3)), auxiliary_map
     cells = cast("list[MixedCell]", list(module.cells))
     if genotype is not None:
-        for mixed in cells:
-            older, newer = newer, run_path(mixed, older, newer, sampled_edges(mixed, genotype))
+        for index, mixed in enumerate(cells):
+            masks = None if keep is None else keep[index, taken_rows(mixed, genotype)]
+            older, newer = newer, run_path(mixed, older, newer, sampled_edges(mixed, genotype), masks)
         return newer.mean(dim=(2, 3)), None
     assert mix is not None
     mode = norm_mode(runner(module).parts(module).norms)

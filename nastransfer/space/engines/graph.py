@@ -48,7 +48,7 @@ class Graph:
         has_head = isinstance(module, Network) and module.auxiliary is not None
         auxiliary = reductions(len(module.cells))[1] if has_head else None
         for index, cell in enumerate(cast(list[Cell | MixedCell], module.cells)):
-            edges = self._fixed(cell, index) if isinstance(cell, Cell) else self._mixed(cell)
+            edges = self._fixed(cell, index) if isinstance(cell, Cell) else self._mixed(cell, index)
             nodes = [self._gather(older, cell.preprocess0), self._gather(newer, cell.preprocess1)]
             if isinstance(cell, MixedCell) and cell.partial > 1:
                 self._partial(nodes, edges, cell)
@@ -67,11 +67,11 @@ class Graph:
                 for edge in (2 * node, 2 * node + 1)
             ]
 
-    def _mixed(self, cell: MixedCell) -> Iterator[list[_Edge]]:
+    def _mixed(self, cell: MixedCell, index: int) -> Iterator[list[_Edge]]:
         """For each node all operations on all its edges."""
         for node in CONCAT:
             yield [
-                _Edge(source, operation, mix_place(cell.reduction, row, place), None)
+                _Edge(source, operation, mix_place(cell.reduction, row, place), index * len(EDGES) + row)
                 for row, (target, source) in enumerate(EDGES)
                 if target == node
                 for place, operation in enumerate(cast(nn.ModuleList, cell.edges[row].operations))
@@ -213,7 +213,7 @@ class _Edge:
     source: int
     module: nn.Module
     mix: int | None
-    keep: int | None
+    keep: int
 
     @property
     def stride(self) -> int:

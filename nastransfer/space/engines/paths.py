@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nastransfer.space.engines.depthwise import channels_last, depthwise
-from nastransfer.space.genotype import CONCAT, INPUTS, Genotype
+from nastransfer.space.genotype import CONCAT, INPUTS, Genotype, edge_index
 from nastransfer.space.network import Cell
 from nastransfer.space.operations import FactorizedReduce, Pool
 from nastransfer.space.supernet import MixedCell
@@ -29,6 +29,12 @@ def sampled_edges(cell: MixedCell, genotype: Genotype) -> Edges:
         for node, pair in zip(CONCAT, pairs, strict=True)
         for edge in pair
     ]
+
+
+def taken_rows(cell: MixedCell, genotype: Genotype) -> list[int]:
+    """The genotype's edges in a supernet's cell, as rows of `EDGES`."""
+    pairs = genotype.cell("reduce" if cell.reduction else "normal")
+    return [edge_index(node, edge.source) for node, pair in zip(CONCAT, pairs, strict=True) for edge in pair]
 
 
 def run_path(

@@ -116,7 +116,7 @@ def run_cells(
 
     The last is the last cell's; before it stands the one that the auxiliary head reads, where there is one. `mix` holds
     the mixture weights of normal and reduction cells, one after the other; `keep` [cells, 8, n, 1, 1, 1] the drop-path
-    masks.
+    masks of a network, [cells, 14, n, 1, 1, 1] those of a supernet's path.
     """
     mode = norm_mode(runner(module).parts(module).norms)
     assert mode is not None  # see choice.why_not_cpp
