@@ -143,7 +143,12 @@ class RunningTask:
     def _publish(self) -> None:
         outcome, work = self._outcome, self._work
         assert outcome is not None and work is not None
-        tables = {"history": outcome.history, "classes": outcome.classes, "rejects": outcome.rejects}
+        rejects = outcome.rejects
+        tables = {
+            "history": outcome.history,
+            "classes": outcome.classes,
+            "rejects": None if rejects is None or rejects.is_empty() else rejects,
+        }
         for name, rows in tables.items():
             if rows is not None:
                 self.attempt.write_frame(name, rows)

@@ -72,6 +72,8 @@ def test_a_task_records_what_was_chosen_and_cannot_be_used(photographs: Dataset,
         "24 images were chosen; 1 of them cannot be used and is missing: "
         "cats/3.jpg (truncated (no end marker)). `task.rejects` lists them with the reason."
     )
+    small = nt.begin("proxy", {**values, "source": {"dataset": "digits", "proxy": {"selection": "all"}}})
+    assert len(list(small)) == 1 and small.rejects is None, "nothing was left out"
     assert usable_in_words(task.manifest, None) == "23 images were chosen, all of them can be used."
 
 
