@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from nastransfer.data.dataset import Dataset, usable
 from nastransfer.data.streams import Streams
+from nastransfer.search.plugins import source_hash
 from nastransfer.search.run import Run
-from nastransfer.search.searcher import SearchData, Searcher, SearchStep, make_searcher
+from nastransfer.search.searcher import Method, SearchData, Searcher, SearchStep, make_searcher
 from nastransfer.search.settings import NetworkSearcher
 from nastransfer.space.genotype import Genotype
 from nastransfer.train.steps import Diverged, run_to_end
@@ -44,10 +45,11 @@ class SearchResult:
 
 
 def search(
-    method: str, dataset: Dataset, seed: int = 2, preset: str = "tiny", **settings: Any
+    method: Method, dataset: Dataset, seed: int = 2, preset: str = "tiny", **settings: Any
 ) -> SearchResult:
     """Search for a genotype on `dataset` (a whole set or a proxy of one; only its train and val parts are seen).
 
+    `method` is a name, or a class such as `nt.searchers("my_method.py")["evolution"]`.
     `settings` are the method's that differ from the preset's, and what `search_steps` takes besides: `device`,
     `workers`, `checkpoint`. The same seed gives the same genotype and scores, bit for bit on a CPU at an equal number
     of threads.
@@ -56,7 +58,7 @@ def search(
 
 
 def search_steps(
-    method: str,
+    method: Method,
     dataset: Dataset,
     *,
     seed: int = 2,
@@ -77,7 +79,7 @@ def search_steps(
     """
     searcher = make_searcher(method, preset, **settings)
     data = SearchData(usable(dataset), seed, device, workers)
-    streams = Streams(seed, "search", method)
+    streams = Streams(seed, "search", searcher.method)
     journal = Journal()
     if isinstance(searcher, NetworkSearcher):
         kept = _checkpoints(searcher, data, checkpoint)
@@ -102,6 +104,9 @@ class Journal:
 
     def note(self, step: SearchStep) -> SearchStep:
         """Keep a step, with what can be told from it and those before."""
+        given: Any = step
+        if not isinstance(given, SearchStep):
+            raise TypeError(f"a search method yields SearchStep, got {type(given).__name__}: {given!r}")
         seconds, images = (step.cost.get(name) for name in ("seconds", "images_seen"))
         before = self.rows[-1] if self.rows else {}
         if seconds is not None and images is not None and before:
@@ -120,8 +125,9 @@ class Journal:
     def result(self, searcher: Searcher, seed: int) -> SearchResult:
         """What came out, once the last step was noted."""
         last = self.last
-        assert last is not None
-        assert last.genotype is not None
+        if last is None or last.genotype is None:
+            said = "yielded no step" if last is None else "ended with a step without a genotype"
+            raise ValueError(f"the search method {searcher.method!r} {said}: the last step's is the answer")
         first = next((row["step"] for row in self.rows if row["collapsed"]), None)
         cost = {
             **last.cost,
@@ -166,6 +172,8 @@ def _checkpoints(searcher: Searcher, data: SearchData, folder: str | Path | None
         "images": data.dataset.manifest.hash,
         "seed": data.seed,
     }
+    if source := source_hash(type(searcher)):
+        identity["source"] = source
     return Checkpoints(folder, identity)
 
 

@@ -1,19 +1,24 @@
 """What a search method is: frozen settings with one method that yields steps; and the registry of methods (no torch).
 
-A method knows no path, no logger and no print. A new one is a file with a final `Searcher` and a line in `_HOMES`.
+A method knows no path, no logger and no print. A new one is a file with a final `Searcher` and a line in `_HOMES`, or a
+plug-in (`nastransfer.search.plugins`).
 """
 
 from __future__ import annotations
 
 import importlib
+import re
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nastransfer.data.dataset import Dataset
 from nastransfer.data.splits import search_halves
 from nastransfer.data.streams import Streams
+from nastransfer.search.plugins import Plugin, installed
 from nastransfer.space.genotype import Genotype
 from nastransfer.train.settings import Strict, choose, override_label, validate
 
@@ -24,11 +29,14 @@ if TYPE_CHECKING:
 
 # preset -> settings that differ from the defaults
 Presets = Mapping[str, Mapping[str, Any]]
+PRESETS = ("paper", "short", "small", "tiny")
+METHOD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 # method -> module and class of its settings; imported on first use, none of them imports torch.
 _HOMES = {
     "darts1": ("nastransfer.search.darts", "FirstOrderDarts"),
     "darts2": ("nastransfer.search.darts", "SecondOrderDarts"),
+    "enas": ("nastransfer.search.enas", "Enas"),
     "random": ("nastransfer.search.random_sampling", "RandomSampling"),
 }
 
@@ -145,34 +153,79 @@ class SearchStep:
 
 
 class Searcher(Strict, ABC):
-    """Settings of a search method, defaults from its paper, and the search itself."""
+    """Settings of a search method, defaults from its paper, and the search itself.
 
-    method: ClassVar[str]
-    title: ClassVar[str]
-    presets: ClassVar[Presets]
-    preset_version: ClassVar[int]
+    A method may leave out its presets: each name then means the defaults.
+    """
+
+    method: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    presets: ClassVar[Presets] = {name: {} for name in PRESETS}
+    preset_version: ClassVar[int] = 1
 
     @abstractmethod
     def search(self, data: SearchData, streams: Streams) -> Iterator[SearchStep]:
         """Search on `data`, drawing all randomness from `streams`; the last step's genotype is the answer."""
 
 
-def searchers() -> dict[str, type[Searcher]]:
-    """The known methods: name -> class of settings."""
-    return {name: getattr(importlib.import_module(module), kind) for name, (module, kind) in _HOMES.items()}
+# A method by its name, or as the class of its settings.
+Method = str | type[Searcher]
 
 
-def preset_label(method: str, preset: str, /, **settings: Any) -> str:
+def searchers(*plugins: str | Path | Plugin) -> dict[str, type[Searcher]]:
+    """The known methods, name -> class of settings: built in, installed, and those of the plug-in files given.
+
+    `ValueError` for a file that is no plug-in, and for a name that is taken.
+    """
+    known = {name: _built_in(name) for name in _HOMES}
+    for name, offered in installed(Searcher).items():
+        if name in known or offered.method != name:
+            said = "another method has its name" if name in known else f"its class says {offered.method!r}"
+            warnings.warn(f"installed method {name!r} is left out: {said}", stacklevel=2)
+            continue
+        known[name] = offered
+    for file in plugins:
+        plugin = file if isinstance(file, Plugin) else Plugin.read(file)
+        for kind in plugin.classes(Searcher):
+            name = kind.method
+            if not isinstance(name, str) or not METHOD_NAME.fullmatch(name):
+                raise ValueError(
+                    f"plug-in {str(plugin.path)!r}: {kind.__name__}.method names the method, such as "
+                    f'method = "evolution"; it must match {METHOD_NAME.pattern} (found {name!r})'
+                )
+            if name in known:
+                raise ValueError(
+                    f"plug-in {str(plugin.path)!r}: there is another method {name!r} "
+                    f"({known[name].__module__}): choose another name for {kind.__name__}.method"
+                )
+            known[name] = kind
+    return known
+
+
+def find_searcher(method: Method) -> type[Searcher]:
+    """The class of a method's settings; `ValueError` with the nearest known name for an unknown one."""
+    if not isinstance(method, str):
+        return method
+    return _built_in(method) if method in _HOMES else searchers()[choose("method", method, searchers())]
+
+
+def preset_label(method: Method, preset: str, /, **settings: Any) -> str:
     """The preset's name with the settings that differ from it, as tables show it: `tiny+steps80`."""
     return override_label(preset, make_searcher(method, preset), make_searcher(method, preset, **settings))
 
 
-def make_searcher(method: str, preset: str = "paper", /, **settings: Any) -> Searcher:
+def make_searcher(method: Method, preset: str = "paper", /, **settings: Any) -> Searcher:
     """The settings of a method's preset with some changed.
 
     Raises `ValueError` with the nearest known name for an unknown method, preset or setting, and with rule and value
     for a value out of range.
     """
-    kind = searchers()[choose("method", method, _HOMES)]
-    values = kind.presets[choose(f"preset of {method}", preset, kind.presets)]
-    return validate(kind, {**values, **settings}, f"settings of {method}")
+    kind = find_searcher(method)
+    values = kind.presets[choose(f"preset of {kind.method}", preset, kind.presets)]
+    return validate(kind, {**values, **settings}, f"settings of {kind.method}")
+
+
+def _built_in(name: str) -> type[Searcher]:
+    module, kind = _HOMES[name]
+    found: type[Searcher] = getattr(importlib.import_module(module), kind)
+    return found

@@ -51,6 +51,23 @@ def from_genes(genes: Sequence[int]) -> Genotype:
     return _from_edges(list(zip(numbers[::2], numbers[1::2], strict=True)))
 
 
+def mutate(genotype: Genotype, rng: np.random.Generator) -> Genotype:
+    """A neighbour of a genotype: one edge gets another operation or another source, one as likely as the other.
+
+    The two mutations of regularized evolution (Real et al. 2019, section 3.2), never the identity. The edges of a first
+    node have no other source: there it is always the operation.
+    """
+    genes = to_genes(genotype)
+    place = 2 * int(rng.integers(len(genes) // 2))
+    taken = {genes[place + 1], genes[(place ^ 2) + 1]}
+    sources = [source for source in range(GENE_CHOICES[place + 1]) if source not in taken]
+    if sources and rng.integers(2):
+        genes[place + 1] = sources[rng.integers(len(sources))]
+    else:
+        genes[place] = (genes[place] + 1 + int(rng.integers(len(OPERATIONS) - 1))) % len(OPERATIONS)
+    return from_genes(genes)
+
+
 def to_tokens(genotype: Genotype) -> list[int]:
     """NAO's 32 tokens: for each edge its source and its operation; normal cell first, without the start token."""
     return [

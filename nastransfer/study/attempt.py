@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ import polars as pl
 import psutil
 
 from nastransfer.data.manifest import Manifest
-from nastransfer.disk import save_atomic
+from nastransfer.disk import save_atomic, write_atomic
 from nastransfer.study.frame import SCHEMA
 from nastransfer.study.plan import Task
 from nastransfer.study.records import (
     CorruptRecord,
     append_line,
+    event_line,
     read_lines,
     read_record,
     write_record,
@@ -44,8 +46,11 @@ class Attempt:
         return self.folder / "notebook.partial.ipynb"
 
     def start(self, task: Task, machine: dict[str, Any]) -> None:
-        """Record what is asked and which process answers for it; clears what an interrupted try left behind."""
-        for stale in ("events.jsonl", "failure.json"):
+        """Record what is asked and which process answers for it; clears what an interrupted try left behind.
+
+        Where that left a state to go on from, its events stay.
+        """
+        for stale in ("failure.json",) if self.checkpoints() else ("events.jsonl", "failure.json"):
             (self.folder / stale).unlink(missing_ok=True)
         process = psutil.Process()
         owner = {"host": socket.gethostname(), "pid": process.pid, "process_started": process.create_time()}
@@ -55,6 +60,22 @@ class Attempt:
     def release(self) -> None:
         """An interrupted try: nobody answers for it any more, so the next one may take it up in its place."""
         (self.folder / "task.json").unlink(missing_ok=True)
+
+    def checkpoints(self) -> list[Path]:
+        """Saved states of unfinished work (`nastransfer.train.checkpoint`)."""
+        return sorted(self.folder.glob("checkpoint-*.pt"))
+
+    def clear_checkpoints(self) -> None:
+        """Remove them: a result makes them superfluous."""
+        for path in self.checkpoints():
+            path.unlink(missing_ok=True)
+
+    def rewind(self, step: int) -> None:
+        """Forget the events from `step` on: work that goes on from an earlier state does them again."""
+        events = self.events()
+        kept = [event for event in events if event["step"] < step]
+        if len(kept) < len(events):
+            write_atomic(self.folder / "events.jsonl", b"".join(map(event_line, kept)))
 
     def event(self, values: dict[str, Any]) -> None:
         append_line(self.folder / "events.jsonl", {"at": round(time.time(), 3), **values})
@@ -92,11 +113,10 @@ class Attempt:
         (self.folder / "failure.json").unlink(missing_ok=True)
         write_record(self.folder / "result.json", {**values, "finished_at": time.time()})
 
-    def fail(self, error: str, trace: str) -> None:
-        """Record why the attempt ended without a result."""
-        write_record(
-            self.folder / "failure.json", {"error": error[:2000], "trace": trace[-6000:], "at": time.time()}
-        )
+    def fail(self, error: str, trace: str, *, died: bool = False) -> None:
+        """Record why the attempt ended without a result. `died`: its process ended without a word, the work did not."""
+        said = {"error": error[:2000], "trace": trace[-6000:], "died": died, "at": time.time()}
+        write_record(self.folder / "failure.json", said)
 
     def asked(self) -> dict[str, Any] | None:
         """What `start` recorded, or None before it."""
@@ -133,6 +153,18 @@ class Attempt:
             return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
+
+    def resumable(self) -> bool:
+        """Whether the task goes on here: nobody works on it, and it neither ended nor failed by itself."""
+        state = self.state()
+        if state == "failed":
+            return bool(self.checkpoints()) and bool((self.failure() or {}).get("died"))
+        return state == "pending" or (state == "running" and self._is_own())
+
+    def _is_own(self) -> bool:
+        """Whether this very process answers for it: a notebook whose cells are run once more."""
+        owner = (self.asked() or {}).get("owner", {})
+        return owner.get("host") == socket.gethostname() and owner.get("pid") == os.getpid()
 
     def state(self) -> str:
         if self.result() is not None:

@@ -1,8 +1,10 @@
 """The only owner of paths under runs/: attempts, their records, the state of a study, and all results as one frame.
 
 runs/<study>/plan.jsonl                                    the tasks, as planned
+runs/<study>/plugins/<hash>/<file>                         own methods, as they were when they were planned or begun
 runs/<study>/<kind>/<slug>-<task id>/<attempt>/task.json   what is asked, by which process, on what machine
                                                events.jsonl, log.txt, notebook.ipynb, *.parquet
+                                               checkpoint-*.pt  the state of a search that goes on from there
                                                failure.json  why it ended without a result
                                                result.json   appears last, by rename: present means done
 Everything but the plan is derived from the attempts, so two people's folders of one study merge by copying.
@@ -16,12 +18,13 @@ import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import polars as pl
 
 from nastransfer.disk import write_atomic
+from nastransfer.search.plugins import Plugin
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.frame import results_frame
 from nastransfer.study.plan import KINDS, Task
@@ -125,7 +128,7 @@ class StudyRecords:
         """The attempt to work in: an interrupted one in its place, else a new folder."""
         for attempt in self.attempts(task.id):
             try:
-                if attempt.state() == "pending":
+                if attempt.resumable():
                     return attempt
             except CorruptRecord:
                 continue
@@ -153,6 +156,28 @@ class StudyRecords:
         )
         found = next(own, None)
         return found[0] if found else None
+
+    def keep_plugin(self, plugin: Plugin) -> None:
+        """Keep a copy of an own method's file: runs go on with it, whatever becomes of the file itself."""
+        path = self.folder / plugin.kept_as
+        if not path.exists():
+            write_atomic(path, plugin.text.encode())
+
+    def plugin(self, reference: str) -> Plugin:
+        """An own method's file: the study's copy (`Plugin.kept_as`), else a path relative to the working folder.
+
+        `ValueError` where there is none, and for a copy that is not what was kept.
+        """
+        place = PurePosixPath(reference)
+        if len(place.parts) != 3 or place.parts[0] != "plugins":
+            return Plugin.read(reference)
+        kept = Plugin.inside(self.folder, reference)
+        if kept.hash != place.parts[1]:
+            raise ValueError(
+                f"{self.folder / reference} was changed after it was kept: its runs cannot go on. Change the plug-in's "
+                "own file instead, and run the study again"
+            )
+        return kept
 
     def lock_path(self, key: str) -> Path:
         """A file to lock while the work named by a task id or result key is done."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from nastransfer.study.plan import KINDS, Task, augment_task, proxy_task, search_task
+from nastransfer.search.plugins import Plugin
+from nastransfer.search.searcher import Searcher, find_searcher
+from nastransfer.study.ledger import Ledger, StudyRecords
+from nastransfer.study.plan import KINDS, Task, augment_task, method_of, proxy_task, search_task
 from nastransfer.study.spec import Seed, Source
 from nastransfer.train.settings import Strict, choose, validate
 
@@ -18,6 +22,11 @@ class Place(Strict):
 
     study: str = Field(default="by-hand", description="study that the run belongs to")
     runs: str = Field(default="runs", description="folder of all studies; relative to the working folder")
+
+    @property
+    def records(self) -> StudyRecords:
+        """The records of the study."""
+        return Ledger(self.runs).study(self.study)
 
 
 class ProxyParameters(Place):
@@ -66,9 +75,20 @@ class SearchParameters(Place):
     seed: Seed = Field(default=2, description="seed of the search")
     preset: str = Field(default="tiny", description="named settings of the method")
     settings: dict[str, Any] = Field(default={}, description="settings other than the preset's")
+    plugin: str = Field(default="", description="file of an own method; empty: the method needs none")
+
+    @cached_property
+    def own(self) -> Plugin | None:
+        """The plug-in that was named, read once: what is in it now is what runs."""
+        return self.records.plugin(self.plugin) if self.plugin else None
+
+    @cached_property
+    def searcher(self) -> type[Searcher]:
+        """The class of the method's settings."""
+        return find_searcher(self.method) if self.own is None else method_of(self.own, self.method)
 
     def task(self) -> Task:
-        return search_task(self.method, self.source, self.seed, self.preset, self.settings)
+        return search_task(self.method, self.source, self.seed, self.preset, self.settings, plugin=self.own)
 
 
 class AugmentParameters(Place):

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from nastransfer.data.streams import derive_seed
-from nastransfer.search.searcher import make_searcher
+from nastransfer.search.plugins import Plugin, source_hash
+from nastransfer.search.searcher import Searcher, find_searcher, make_searcher, searchers
 from nastransfer.space.genotype import Genotype
 from nastransfer.study.spec import Source, StudySpec
 from nastransfer.train.protocol import protocol
+from nastransfer.train.settings import choose
 
 # Raised when a task's meaning changes though its settings do not, so that old records are not taken for new ones.
 TASK_VERSION = 1
@@ -62,10 +64,22 @@ def proxy_task(source: Source, feeds: tuple[str, ...] = ("search",)) -> Task:
 
 
 def search_task(
-    method: str, source: Source, seed: int, preset: str, settings: dict[str, Any], feeds: tuple[str, ...] = ()
+    method: str,
+    source: Source,
+    seed: int,
+    preset: str,
+    settings: dict[str, Any],
+    feeds: tuple[str, ...] = (),
+    *,
+    plugin: Plugin | None = None,
 ) -> Task:
-    """Search with `method` on a source, whose proxy (if it has one) is a task before this one."""
-    searcher = make_searcher(method, preset, **settings)
+    """Search with `method` on a source, whose proxy (if it has one) is a task before this one.
+
+    A method of a `plugin` is told apart by its source: another text is another task. Its parameters name the copy that
+    the study keeps.
+    """
+    kind = find_searcher(method) if plugin is None else method_of(plugin, method)
+    searcher = make_searcher(kind, preset, **settings)
     parents = (proxy_task(source).id,) if source.proxy is not None else ()
     asked = source.model_dump(mode="json")
     resolved = searcher.model_dump(mode="json")
@@ -79,8 +93,18 @@ def search_task(
         "seed": seed,
         "parents": parents,
     }
+    if code := source_hash(kind):
+        identity["code"] = code
     parameters = {"method": method, "source": asked, "seed": seed, "preset": preset, "settings": settings}
+    if plugin is not None:
+        parameters["plugin"] = plugin.kept_as
     return Task(digest(identity), "search", _slug(method, source.label, seed), parameters, parents, feeds)
+
+
+def method_of(plugin: Plugin, method: str) -> type[Searcher]:
+    """The method of this name in a plug-in's file; `ValueError` where it has none."""
+    own = {name: kind for name, kind in searchers(plugin).items() if source_hash(kind) == plugin.hash}
+    return own[choose(f"method of plug-in {str(plugin.path)!r}", method, own)]
 
 
 def augment_task(
@@ -158,7 +182,18 @@ def _searches(spec: StudySpec) -> list[Task]:
 
 def _search_grid(spec: StudySpec) -> list[tuple[Task, Source]]:
     return [
-        (search_task(method, source, seed, spec.preset, spec.settings.get(method, {}), ("search",)), source)
+        (
+            search_task(
+                method,
+                source,
+                seed,
+                spec.preset,
+                spec.settings.get(method, {}),
+                ("search",),
+                plugin=spec.plugin(method),
+            ),
+            source,
+        )
         for seed in spec.search_seeds
         for source in spec.sources
         for method in spec.methods

@@ -43,11 +43,16 @@ def _checksum(values: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def append_line(path: Path, values: Mapping[str, Any]) -> None:
-    """Append one event; the line starts with the CRC-32 of its JSON, in 8 hex digits."""
+def event_line(values: Mapping[str, Any]) -> bytes:
+    """One event as a line that starts with the CRC-32 of its JSON, in 8 hex digits."""
     text = json.dumps(values, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def append_line(path: Path, values: Mapping[str, Any]) -> None:
+    """Append one event."""
     with path.open("ab") as file:
-        file.write(b"%08x %s\n" % (zlib.crc32(text), text))
+        file.write(event_line(values))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

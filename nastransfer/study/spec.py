@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from nastransfer.data.datasets import label_of, names, options_of
 from nastransfer.data.proxies import ProxySpec, proxies
-from nastransfer.search.searcher import make_searcher, searchers
+from nastransfer.search.plugins import Plugin
+from nastransfer.search.searcher import Searcher, make_searcher, searchers
 from nastransfer.train.protocol import protocol
 from nastransfer.train.settings import Strict, choose, validate
 
@@ -73,6 +74,9 @@ class StudySpec(Strict):
 
     name: str = Field(description="names the folder under runs/: lower-case letters, digits, '.', '_', '-'")
     description: str = ""
+    plugins: tuple[Plugin, ...] = Field(
+        default=(), description="files of own methods, relative to the study file and below its folder"
+    )
     methods: tuple[str, ...] = Field(min_length=1, description="search methods: see nt.searchers()")
     preset: str = Field(description="named settings of the searches")
     settings: dict[str, dict[str, Any]] = Field(
@@ -85,6 +89,23 @@ class StudySpec(Strict):
     protocol: str = Field(description="named settings of the final training")
     protocol_settings: dict[str, Any] = Field(default={}, description="settings other than the protocol's")
     random: RandomBaseline
+
+    @field_validator("plugins", mode="before")
+    @classmethod
+    def _read_plugins(cls, value: Any, info: ValidationInfo) -> Any:
+        """Paths as the study file gives them; the files are read once, here."""
+        folder = (info.context or {}).get("folder")
+        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+            raise ValueError("a list of paths, such as [my_method.py]")
+        if folder is None:
+            raise ValueError("only a study file can name plug-ins: their paths are relative to it")
+        return tuple(Plugin.inside(folder, name) for name in value)
+
+    @field_validator("plugins")
+    @classmethod
+    def _sound_plugins(cls, value: tuple[Plugin, ...]) -> tuple[Plugin, ...]:
+        searchers(*value)
+        return value
 
     @field_validator("methods", "sources", "targets", "search_seeds", "augment_seeds", mode="before")
     @classmethod
@@ -100,9 +121,12 @@ class StudySpec(Strict):
 
     @field_validator("methods")
     @classmethod
-    def _known_methods(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for method in value:
-            choose("method", method, searchers())
+    def _known_methods(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if (
+            "plugins" in info.data
+        ):  # else what is wrong with a plug-in is said, and explains an unknown method
+            for method in value:
+                choose("method", method, searchers(*info.data["plugins"]))
         if "random" in value:
             raise ValueError(
                 "'random' is the baseline of every study and not searched: set random.genotypes instead"
@@ -129,7 +153,7 @@ class StudySpec(Strict):
         for method in self.settings:
             choose("method under settings", method, self.methods)
         for method in self.methods:
-            make_searcher(method, self.preset, **self.settings.get(method, {}))
+            make_searcher(self.searcher(method), self.preset, **self.settings.get(method, {}))
         protocol(self.protocol, **self.protocol_settings)
         for kind, entries in (("source", self.sources), ("target", self.targets)):
             labels = [entry.label for entry in entries]
@@ -137,6 +161,16 @@ class StudySpec(Strict):
                 if labels.count(label) > 1:
                     raise ValueError(f"two entries of {kind}s are called {label!r}: give their proxies names")
         return self
+
+    def searcher(self, method: str) -> type[Searcher]:
+        """The class of a method's settings."""
+        return searchers(*self.plugins)[method]
+
+    def plugin(self, method: str) -> Plugin | None:
+        """The plug-in that a method comes from, None where it needs none."""
+        return next(
+            (one for one in self.plugins if method in {kind.method for kind in one.classes(Searcher)}), None
+        )
 
 
 def shipped() -> list[str]:
@@ -151,14 +185,14 @@ def load_spec(study: str | Path) -> StudySpec:
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise ValueError(f"there is no study file {str(path)!r}; shipped studies: {', '.join(shipped())}")
-        return parse_spec(path.read_text(encoding="utf-8"), str(path))
+        return parse_spec(path.read_text(encoding="utf-8"), str(path), path.parent)
     name = choose("study", str(study), shipped())
     text = (resources.files("nastransfer") / "studies" / f"{name}.yaml").read_text(encoding="utf-8")
     return parse_spec(text, f"studies/{name}.yaml")
 
 
-def parse_spec(text: str, where: str) -> StudySpec:
-    """A study from YAML text; `where` names it in errors."""
+def parse_spec(text: str, where: str, folder: Path | None = None) -> StudySpec:
+    """A study from YAML text; `where` names it in errors, `folder` is where its plug-ins lie."""
     try:
         values = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 (a subclass of SafeLoader)
     except yaml.YAMLError as error:
@@ -167,7 +201,7 @@ def parse_spec(text: str, where: str) -> StudySpec:
         raise ValueError(
             f"{where}: a study file is a mapping of keys to values, found {type(values).__name__}"
         )
-    return validate(StudySpec, values, where)
+    return validate(StudySpec, values, where, folder=folder)
 
 
 class _UniqueKeys(yaml.SafeLoader):

@@ -59,6 +59,8 @@ class Study:
         self.check_data()
         records = self.records(runs)
         tasks = self.plan()
+        for plugin in self.spec.plugins:
+            records.keep_plugin(plugin)
         records.write_plan(tasks)
         summary = run(records, tasks, slots)
         if summary.failed or summary.blocked:

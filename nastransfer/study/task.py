@@ -14,10 +14,11 @@ import polars as pl
 from tqdm.auto import tqdm
 
 from nastransfer.data.manifest import Manifest
+from nastransfer.search.watched import COLLAPSE_WARNING, in_words
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
-from nastransfer.study.parameters import check, parameters
+from nastransfer.study.parameters import SearchParameters, check, parameters
 from nastransfer.study.plan import Task
 from nastransfer.study.processes import Busy, end_with_parent, lock
 from nastransfer.study.records import CorruptRecord
@@ -43,6 +44,8 @@ class RunningTask:
         self._work = work
         self._outcome: Outcome | None = None
         self._last_event = 0.0
+        self._shown = 0
+        self._collapsed = False
         self._bar: Any = None
 
     @property
@@ -58,6 +61,7 @@ class RunningTask:
             )
             return
         self.attempt.start(self.task, machine())
+        self._shown = 0
         key = self._records.lock_path(f"key-{self._work.result_key}")
         with lock(key, waiting_for="a task that computes the same numbers"):
             self._outcome = self._twin()
@@ -65,7 +69,7 @@ class RunningTask:
                 return
             started = time.perf_counter()
             try:
-                self._outcome = yield from self._work.steps()
+                self._outcome = yield from self._work.steps(self.attempt.folder)
             except Exception as error:
                 self.attempt.fail(f"{type(error).__name__}: {error}", traceback.format_exc())
                 raise
@@ -74,12 +78,23 @@ class RunningTask:
             ):  # Ctrl-C, or a loop left early: iterating again starts over in the same place
                 self.attempt.release()
                 raise
-            self._outcome.numbers["seconds"] = round(time.perf_counter() - started, 3)
+            # Work that went on from an earlier part of itself has counted that part's time as well.
+            seconds = max(time.perf_counter() - started, self._outcome.numbers.get("seconds") or 0.0)
+            self._outcome.numbers["seconds"] = round(seconds, 3)
             self._publish()
 
     def show(self, step: Any) -> None:
-        """Tell the world about a step: an event at most once a second, and a progress bar when run by hand."""
+        """Tell the world about a step: an event at most once a second, and a progress bar when run by hand.
+
+        A search whose cells collapse into skip connections says so, once.
+        """
         event = step.to_event()
+        if not self._shown:
+            self.attempt.rewind(event["step"])
+        self._shown += 1
+        if event.get("collapsed") and not self._collapsed:
+            self._collapsed = True
+            print(f"warning: step {event['step']} of {event['steps']}: {COLLAPSE_WARNING}", flush=True)
         if event["step"] == event["steps"] or time.monotonic() - self._last_event >= 1.0:
             self._last_event = time.monotonic()
             self.attempt.event(event)
@@ -88,8 +103,7 @@ class RunningTask:
         if self._bar is None:
             self._bar = tqdm(total=event["steps"], desc=self.task.slug)
         self._bar.update(event["step"] - self._bar.n)
-        numbers = {name: value for name, value in event.items() if isinstance(value, float)}
-        self._bar.set_postfix(numbers)
+        self._bar.set_postfix_str(in_words(event))
 
     def finish(self) -> dict[str, Any]:
         """The result as recorded: labels and numbers in one mapping. `RuntimeError` before the last step was run."""
@@ -164,6 +178,7 @@ class RunningTask:
                 "numbers": outcome.numbers,
             }
         )
+        self.attempt.clear_checkpoints()
         _let_go(self._records.lock_path(self.task.id))
 
 
@@ -178,6 +193,7 @@ def begin(kind: str, values: Mapping[str, Any]) -> RunningTask:
     task = next((task for task in records.plan() if task.id == given.task().id), given.task())
     before = records.finished(task.id)
     if before is not None:
+        before.clear_checkpoints()
         return RunningTask(task, records, before, None)
     folder = os.environ.get(ATTEMPT_VARIABLE)
     if folder:
@@ -186,6 +202,8 @@ def begin(kind: str, values: Mapping[str, Any]) -> RunningTask:
         _hold(records.lock_path(task.id))
     attempt = Attempt(Path(folder)) if folder else records.open_attempt(task)
     attempt.start(task, machine())
+    if isinstance(given, SearchParameters) and given.own is not None:
+        records.keep_plugin(given.own)
     try:
         work = prepare(given, records)
     except Exception as error:

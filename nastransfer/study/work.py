@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,7 +15,8 @@ from nastransfer.data.datasets import open_dataset
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.own import OWN
 from nastransfer.data.proxies import build_proxy
-from nastransfer.search.drive import search_steps
+from nastransfer.search.drive import SAVE_SECONDS, search_steps
+from nastransfer.search.plugins import source_hash
 from nastransfer.search.searcher import make_searcher, preset_label
 from nastransfer.space.genotype import Genotype
 from nastransfer.study.ledger import StudyRecords
@@ -22,6 +25,9 @@ from nastransfer.study.parameters import AugmentParameters, Parameters, ProxyPar
 from nastransfer.study.plan import TASK_VERSION, digest, proxy_task
 from nastransfer.study.spec import Source
 from nastransfer.train.protocol import protocol
+
+# Seconds between two saved states of a search: what a kill costs at most.
+SAVE_VARIABLE = "NASTRANSFER_SAVE_SECONDS"
 
 # What an augmentation takes over from the record of the search that found its genotype.
 ORIGIN = ("method", "preset", "source", "selection", "proxy_images", "proxy_classes", "search_seed")
@@ -45,9 +51,12 @@ Steps = Generator[Any, None, Outcome]
 @dataclass(frozen=True)
 class Work:
     """Ready to run: `labels` say what the run is (columns of the results frame), `result_key` hashes what its numbers
-    depend on: digests of genotype, manifest and settings, and the seed; never the device, threads or versions."""
+    depend on: digests of genotype, manifest and settings, and the seed; never the device, threads or versions.
 
-    steps: Callable[[], Steps]
+    `steps` takes the folder of the attempt: a search keeps its state there and goes on from it.
+    """
+
+    steps: Callable[[Path], Steps]
     labels: dict[str, Any]
     result_key: str
 
@@ -71,6 +80,18 @@ def prepare(given: Parameters, records: StudyRecords) -> Work:
     if isinstance(given, SearchParameters):
         return _search(given, records)
     return _augment(given, records)
+
+
+def save_seconds() -> float:
+    """Seconds between two saved states of a search: what NASTRANSFER_SAVE_SECONDS says, else a minute."""
+    given = os.environ.get(SAVE_VARIABLE)
+    try:
+        seconds = SAVE_SECONDS if given is None else float(given)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise ValueError(f"{SAVE_VARIABLE} is a number of seconds from 0 on (found {given!r})")
+    return seconds
 
 
 def open_source(source: Source, records: StudyRecords | None = None) -> Dataset:
@@ -154,7 +175,7 @@ def _proxy(given: ProxyParameters) -> Work:
     whole = open_dataset(source.dataset, **source.options)
     parent = whole.manifest
 
-    def steps() -> Steps:
+    def steps(_: Path) -> Steps:
         proxy = build_proxy(parent, source.proxy, source.seed) if source.proxy is not None else parent
         # What is chosen does not depend on which files are damaged; only the chosen ones are looked at.
         chosen = whole.with_manifest(proxy)
@@ -181,24 +202,33 @@ def _search(given: SearchParameters, records: StudyRecords) -> Work:
     chosen = open_source(given.source, records)
     dataset = usable(chosen)
     manifest = dataset.manifest
-    searcher = make_searcher(given.method, given.preset, **given.settings)
+    kind = given.searcher
+    searcher = make_searcher(kind, given.preset, **given.settings)
 
-    def steps() -> Steps:
+    def steps(folder: Path) -> Steps:
+        kept: dict[str, Any] = {"checkpoint": folder, "save_seconds": save_seconds()}
         settings = {"seed": given.seed, "preset": given.preset, **given.settings}
-        found = yield from search_steps(given.method, dataset, **settings)
+        found = yield from search_steps(kind, dataset, **kept, **settings)
         numbers = {"genotype": str(found.genotype), "precision": "fp32", **machine(), **found.cost}
         history = pl.DataFrame(found.history, infer_schema_length=None)
         return Outcome(numbers, history=history, rejects=unusable(chosen, dataset))
 
     labels = {
         "method": given.method,
-        "preset": preset_label(given.method, given.preset, **given.settings),
+        "preset": preset_label(kind, given.preset, **given.settings),
         "search_seed": given.seed,
         **_seen(given.source, manifest),
     }
     settings = searcher.model_dump(mode="json")
-    key = _key(kind="search", method=given.method, settings=settings, images=manifest.hash, seed=given.seed)
-    return Work(steps, labels, key)
+    depends: dict[str, Any] = {
+        "method": given.method,
+        "settings": settings,
+        "images": manifest.hash,
+        "seed": given.seed,
+    }
+    if code := source_hash(kind):
+        depends["code"] = code
+    return Work(steps, labels, _key(kind="search", **depends))
 
 
 def _augment(given: AugmentParameters, records: StudyRecords) -> Work:
@@ -209,7 +239,7 @@ def _augment(given: AugmentParameters, records: StudyRecords) -> Work:
     genotype, origin = _origin(given, records)
     training = protocol(given.protocol, **given.settings)
 
-    def steps() -> Steps:
+    def steps(_: Path) -> Steps:
         trained = yield from augment_steps(genotype, dataset, seed=given.seed, protocol=training)
         numbers = {
             "genotype": str(genotype),

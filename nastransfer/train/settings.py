@@ -37,10 +37,13 @@ def choose(kind: str, value: str, allowed: Iterable[str]) -> str:
     raise ValueError(f"unknown {kind} {value!r}{hint} Allowed: {', '.join(names)}")
 
 
-def validate(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
-    """`values` as a `model`; otherwise one `ValueError` with a line a wrong key: where, value, rule."""
+def validate(model: type[Model], values: Mapping[str, Any], where: str, **context: Any) -> Model:
+    """`values` as a `model`; otherwise one `ValueError` with a line a wrong key: where, value, rule.
+
+    `context` is what the model's validators need besides.
+    """
     try:
-        return model.model_validate(dict(values))
+        return model.model_validate(dict(values), context=context)
     except ValidationError as error:
         problems = error.errors()
         places = [problem["loc"] for problem in problems]

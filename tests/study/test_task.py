@@ -188,7 +188,7 @@ def test_a_twin_whose_tables_are_damaged_is_not_linked(tmp_path: Path) -> None:
 def test_a_search_with_other_settings_is_labelled_so(tmp_path: Path) -> None:
     settings = {"steps": 2, "search_images": 64, "batch": 8, "resolution": 8, "reports": 1}
     found = run("search", tmp_path, method="darts1", source="digits", preset="tiny", settings=settings)
-    assert found["preset"] == "tiny+b8+px8+search_images64+steps2+reports1"
+    assert found["preset"] == "tiny+b8+px8+search_images64+reports1+steps2"
 
 
 def test_finish_before_the_end_is_refused(tmp_path: Path) -> None:

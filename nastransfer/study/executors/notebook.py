@@ -50,16 +50,18 @@ def execute(runs: Path, study: str, task_id: str) -> int:
 
 
 def _execute(records: StudyRecords, task: Task) -> int:
+    before = records.finished(task.id)
+    if before is not None:
+        before.clear_checkpoints()
     if records.complete(task.id):
         return 0
-    before = records.finished(task.id)
     attempt = before if before is not None else records.open_attempt(task)
     if before is None:
         attempt.start(task, machine())  # the kernel takes over when it is up
     parameters = {**task.parameters, "study": records.name, "runs": str(records.folder.parent.resolve())}
     error = _papermill(notebooks_folder() / f"{task.kind}.ipynb", attempt, parameters)
     if error is not None and attempt.result() is None and attempt.failure() is None:
-        attempt.fail(error.strip().splitlines()[-1], error)
+        attempt.fail(error.strip().splitlines()[-1], error, died=True)
     if attempt.notebook_in_progress.exists() and (error is None or attempt.result() is None):
         attempt.notebook_in_progress.replace(attempt.notebook)
     return 0 if attempt.result() is not None else 1
