@@ -19,6 +19,7 @@ from nastransfer.cache import cache_folder
 from nastransfer.data.files import BadImage, decode_rgb, image_path, read_bytes
 from nastransfer.data.manifest import ROW_SCHEMA, Manifest
 from nastransfer.data.resize import resize, square
+from nastransfer.data.undecodable import remember, remembered
 from nastransfer.data.verify import LISTED_SCHEMA, verify
 from nastransfer.disk import save_atomic
 
@@ -124,11 +125,13 @@ class Dataset:
         """The set without the image files that cannot be used; these are in its `rejects`, with their reasons.
 
         Sizes and times of the others are in its manifest, and are compared when a file is opened later on. A set
-        whose images are no files of their own is returned as it is: its manifest names the bytes of its packs. So is
-        one that was verified before.
+        whose images are no files of their own is returned as it is: its manifest names the bytes of its packs. Of one
+        that was verified before only those are left out that could not be decoded since (see `undecodable`).
         """
-        if not self.has_files or self.root is None or not self.manifest.rows["modified"].null_count():
+        if not self.has_files or self.root is None:
             return self
+        if not self.manifest.rows["modified"].null_count():
+            return self._without_undecodable(self.root) if cache else self
         checked = verify(self.manifest, self.root, workers=workers, cache=cache, progress=progress)
         rejects = pl.concat([self.rejects, checked.rejects.select(list(REJECT_SCHEMA))])
         kinds = checked.notes["note"].value_counts(sort=True).head(_KINDS)
@@ -136,7 +139,25 @@ class Dataset:
             f"{row['count']:,} images are used as they are: {row['note']}"
             for row in kinds.iter_rows(named=True)
         )
-        return replace(self, manifest=checked.manifest, rejects=rejects, notes=self.notes + unusual)
+        found = replace(self, manifest=checked.manifest, rejects=rejects, notes=self.notes + unusual)
+        return found._without_undecodable(self.root) if cache else found
+
+    def _without_undecodable(self, root: Path) -> Dataset:
+        known = remembered(root)
+        if known.is_empty():
+            return self
+        same = ["container", "name", "length", "modified"]
+        rows = self.manifest.rows.with_columns(pl.col("container").cast(pl.String))
+        rows = rows.join(known, on=same, how="left", maintain_order="left")
+        bad = rows.filter(pl.col("reason").is_not_null())
+        if bad.is_empty():
+            return self
+        classes = pl.Series(self.classes, dtype=pl.String).gather(bad["label"])
+        rejects = bad.with_columns(classes.alias("class")).select(
+            pl.col(name).cast(kind) for name, kind in REJECT_SCHEMA.items()
+        )
+        manifest = self.manifest.take(rows["reason"].is_null())
+        return replace(self, manifest=manifest, rejects=pl.concat([self.rejects, rejects]))
 
     def with_manifest(self, manifest: Manifest) -> Dataset:
         """The same set with fewer images, such as a proxy of it; `ValueError` for another set's manifest."""
@@ -195,7 +216,13 @@ def file_reader(root: Path, pixels: int) -> Reader:
 
 def _file_image(root: Path, row: Mapping[str, Any]) -> np.ndarray:
     content = read_bytes(root, row["container"], row["name"], row["offset"], row["length"], row["modified"])
-    return decode_rgb(content)
+    try:
+        return decode_rgb(content)
+    except BadImage as error:
+        # Too little memory is no fault of the file.
+        if isinstance(error.__cause__, MemoryError) or not remember(root, row, error.reason):
+            raise
+        raise BadImage(f"{error.reason}; a new start leaves it out and lists it among the rejects") from error
 
 
 def _read_files(root: Path, pixels: int, manifest: Manifest) -> np.ndarray:

@@ -12,7 +12,9 @@ from PIL import Image
 
 import nastransfer as nt
 from nastransfer.data.dataset import Dataset, usable
+from nastransfer.data.files import BadImage
 from nastransfer.report.descriptor_tables import usable_in_words
+from tests.data.images import encoded
 
 
 @pytest.fixture
@@ -83,6 +85,36 @@ def test_what_was_verified_is_not_looked_at_again(photographs: Dataset) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert usable(checked) is checked
+
+
+def test_an_image_that_turns_out_damaged_is_a_reject_from_then_on(
+    photographs: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damage between a file's header and its end is seen when it is decoded only: an error once, a reject later."""
+    monkeypatch.setenv("NASTRANSFER_CACHE", str(tmp_path / "cache"))
+    assert photographs.root is not None
+    damaged = photographs.root / "dogs" / "5.jpg"
+    # As PNG, whatever its name: a JPEG decoder makes some picture of nearly any bytes.
+    whole = encoded(kind="PNG")
+    middle = len(whole) // 2
+    damaged.write_bytes(whole[:middle] + b"\xff\xc0" * 20 + whole[middle + 40 :])
+    before = photographs.verified(progress=False)
+    assert before.rejects["name"].to_list() == ["3.jpg"] and len(before.manifest) == 23
+    with pytest.raises(
+        BadImage, match=r"dogs/5\.jpg: cannot be decoded: .*; a new start leaves it out and lists it"
+    ):
+        before.read_images()
+    for again in (before.verified(), photographs.verified(progress=False)):
+        assert again.rejects["name"].to_list() == ["3.jpg", "5.jpg"] and len(again.manifest) == 22
+        assert again.rejects.row(1)[:2] == (
+            "dogs",
+            before.manifest.rows.filter(name="5.jpg", label=1)["part"][0],
+        )
+        assert again.read_images()[0].shape == (22, 3, 16, 16)
+    with pytest.warns(UserWarning, match=r"1 of 23 images .* dogs/5.jpg \(cannot be decoded"):
+        usable(before)
+    damaged.write_bytes(whole)
+    assert photographs.verified(progress=False).rejects["name"].to_list() == ["3.jpg"]
 
 
 def test_sets_without_files_are_taken_as_they_are() -> None:
