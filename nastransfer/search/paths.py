@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from nastransfer.data.passes import Batches
 from nastransfer.data.streams import Streams
 from nastransfer.search.searcher import SearchData
 from nastransfer.search.settings import SharedWeights
 from nastransfer.search.spent import Spent
-from nastransfer.space.genotype import Genotype
+from nastransfer.space.genotype import EDGES, Genotype
+from nastransfer.space.network import keep_masks
 from nastransfer.space.operations import batch_statistics
 from nastransfer.space.supernet import Supernet
 from nastransfer.train.device import exact_fp32, place, seeded
@@ -27,6 +29,27 @@ def he_normal(network: nn.Module) -> None:
     for parameter in network.parameters():
         if parameter.ndim > 1:
             nn.init.kaiming_normal_(parameter)
+
+
+def thin_inputs(
+    layer: nn.Module, keep: float, generator: torch.Generator, *, training_only: bool = False
+) -> None:
+    """Let `layer` see each number of its input with probability `keep` only, scaled up: dropout in front of it.
+
+    In training and scoring alike, as ENAS has it, or in training only. Masks are drawn on the CPU, so that the device
+    does not change them.
+    """
+    if keep == 1:
+        return
+
+    def thin(thinned: nn.Module, inputs: tuple[Tensor]) -> Tensor:
+        (x,) = inputs
+        if training_only and not thinned.training:
+            return x
+        mask = torch.empty(x.shape).bernoulli_(keep, generator=generator)
+        return x * mask.div_(keep).to(x)
+
+    layer.register_forward_pre_hook(thin)
 
 
 class SharedPaths:
@@ -57,6 +80,7 @@ class SharedPaths:
             images=settings.search_images,
         )
         self._feed = Feed(batches, streams.torch("train batches"))
+        self._masks = streams.torch("drop path")
         self.epoch_steps = num_steps(batches.num_images, settings.batch)
         side = data.dataset.side_at(settings.resolution)
         with seeded(streams.seed("weights")):
@@ -74,13 +98,24 @@ class SharedPaths:
             self.network, settings.lr, settings.momentum, settings.weight_decay, nesterov=nesterov
         )
 
-    def train_step(self, genotype: Genotype, lr: float) -> None:
-        """A weight step along a genotype's path on the next batch of the train half."""
+    @property
+    def train_batches(self) -> Batches:
+        """The train half; its position is part of `state()`."""
+        return self._feed.batches
+
+    def train_step(self, genotype: Genotype, lr: float, kept: Sequence[float] | None = None) -> None:
+        """A weight step along a genotype's path on the next batch of the train half.
+
+        `kept`: with which probability drop path keeps an edge, by cell; None: always.
+        """
         images, labels = next(self._feed)
+        masks = None
+        if kept is not None and min(kept) < 1:
+            masks = keep_masks(kept, len(EDGES), len(images), self._masks).to(images)
         with self.spent.on("weights"), exact_fp32():
             set_lr(self._optimizer, lr)
             loss, right = weight_step(
-                lambda batch: self.network(batch, genotype=genotype),
+                lambda batch: self.network(batch, genotype=genotype, keep=masks),
                 self._optimizer,
                 images,
                 labels,
