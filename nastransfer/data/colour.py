@@ -22,17 +22,17 @@ def colour_jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
     changes = (_brightness, _contrast, _saturation, _hue)
     place = torch.arange(len(images))
     # Two buffers taking turns: fresh memory of this size costs a CPU more than what is done with it.
-    images, spare = images.to(torch.float32, copy=True), torch.empty(images.shape, device=images.device)
+    values, spare = images.to(torch.float32, copy=True), torch.empty(images.shape, device=images.device)
     for step in range(len(changes)):
         # Images with the same change are brought together, so that each change works on a slice, in place.
         together = order[place, step].argsort()
-        torch.index_select(images, 0, together.to(images.device), out=spare)
-        images, spare, place = spare, images, place[together]
+        torch.index_select(values, 0, together.to(images.device), out=spare)
+        values, spare, place = spare, values, place[together]
         sizes = order[:, step].bincount(minlength=len(changes)).tolist()
-        for kind, some, of in zip(range(len(changes)), images.split(sizes), place.split(sizes), strict=True):
+        for kind, some, of in zip(range(len(changes)), values.split(sizes), place.split(sizes), strict=True):
             if len(some):
                 changes[kind](some, factors[of, kind].view(-1, 1, 1, 1).to(images.device))
-    return torch.index_select(images, 0, place.argsort().to(images.device), out=spare)
+    return torch.index_select(values, 0, place.argsort().to(images.device), out=spare)
 
 
 def _brightness(images: Tensor, factor: Tensor) -> None:
@@ -40,7 +40,8 @@ def _brightness(images: Tensor, factor: Tensor) -> None:
 
 
 def _contrast(images: Tensor, factor: Tensor) -> None:
-    _blend(images, _grey(images).mean(dim=(2, 3), keepdim=True), factor)
+    means = _grey(images.mean(dim=(2, 3), keepdim=True))
+    _blend(images, means, factor)
 
 
 def _saturation(images: Tensor, factor: Tensor) -> None:
@@ -63,17 +64,16 @@ def _hue(images: Tensor, factor: Tensor) -> None:
     from 1 to 0 between a distance of 1 and 2 from the channel's own place on the wheel.
     """
     red, green, blue = images.unbind(1)
-    high = torch.maximum(torch.maximum(red, green), blue)
-    low = torch.minimum(torch.minimum(red, green), blue)
+    high, low = torch.maximum(red, green), torch.minimum(red, green)
+    high, low = torch.maximum(high, blue, out=high), torch.minimum(low, blue, out=low)
     chroma = high - low
+    # Weights of exactly 0 or 1 choose; on a CPU this takes a fraction of the time of torch.where.
+    other_than_red = torch.ne(high, red, out=torch.empty_like(high))
+    other_than_green = torch.ne(high, green, out=high)
     near_green, near_blue = (blue - red).add_(chroma, alpha=2), (red - green).add_(chroma, alpha=4)
-    # Weights of exactly 0 or 1 choose; on a CPU this takes a fraction of the time of torch.where and remainder.
-    other_than_red, other_than_green = (
-        torch.ne(high, some, out=torch.empty_like(high)) for some in (red, green)
-    )
-    hue = torch.lerp(green - blue, torch.lerp(near_green, near_blue, other_than_green), other_than_red)
-    # Grey has no hue: it counts as 0, and no chroma is spread.
-    hue = hue.div_(chroma.clamp(min=_TINY)).add_(6 * factor[:, 0])
-    hue = hue.sub_(hue.div(6).floor_().mul_(6))
-    for channel, share in enumerate(((hue - 3).abs_().sub_(1), 2 - (hue - 2).abs_(), 2 - (hue - 4).abs_())):
+    hue = (green - blue).lerp_(near_green.lerp_(near_blue, other_than_green), other_than_red)
+    # Grey has no hue: it counts as 0, and no chroma is spread. Between 0 and 6 it is brought as turns, by frac.
+    hue.div_(chroma.clamp(min=_TINY)).add_(6 + 6 * factor[:, 0]).mul_(1 / 6).frac_().mul_(6)
+    shares = (hue - 3).abs_().sub_(1), (hue - 2).abs_().neg_().add_(2), hue.sub_(4).abs_().neg_().add_(2)
+    for channel, share in enumerate(shares):
         torch.addcmul(low, chroma, share.clamp_(0, 1), out=images[:, channel])

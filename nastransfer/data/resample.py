@@ -85,38 +85,45 @@ _Axis = tuple[Tensor, Tensor, Tensor]
 
 
 def _scaled(columns: Tensor, index: Tensor, across: _Axis, down: _Axis) -> Tensor:
-    chunk = _CHUNK if columns.device.type == "cpu" else max(len(index), 1)
-    made = [
-        _scaled_chunk(columns, *parts)
-        for parts in zip(
-            index.split(chunk),
-            *(zip(*(value.split(chunk) for value in axis), strict=True) for axis in (across, down)),
-            strict=True,
-        )
-    ]
-    return torch.cat(made)
-
-
-def _scaled_chunk(columns: Tensor, index: Tensor, across: _Axis, down: _Axis) -> Tensor:
     _, width, channels, height = columns.shape
     number, side = across[1].shape
-    wide = _combined(columns.view(-1, channels * height), index * width, width, across)
-    # [b, side, 3, height] -> rows of pixels, [b, height, 3, side]
-    rows = wide.view(number, side, channels, height).permute(0, 3, 2, 1).contiguous()
-    small = _combined(rows.view(-1, channels * side), torch.arange(number) * height, height, down)
-    return small.view(number, side, channels, side).transpose(1, 2)
+    chunk = _CHUNK if columns.device.type == "cpu" else max(number, 1)
+    picks = (
+        _picked(index * width, width, across),
+        _picked(torch.arange(number) % chunk * height, height, down),
+    )
+    parts = [value.to(columns.device).split(chunk) for pick in picks for value in pick]
+    result = torch.empty(number, channels, side, side, dtype=torch.uint8, device=columns.device)
+    # Used for all sums: on a CPU, fresh memory of this size costs more than what is done with it.
+    largest = min(chunk, number) * side * channels * max(height, side)
+    scratch = torch.empty(2, largest, dtype=torch.int32, device=columns.device)
+    for images, *across_one, place, weights in zip(result.split(chunk), *parts, strict=True):
+        wide = _combined(columns.view(-1, channels * height), across_one[0], across_one[1], scratch)
+        # [b, side, 3, height] -> rows of pixels, [b, height, 3, side]
+        rows = wide.view(-1, side, channels, height).permute(0, 3, 2, 1).contiguous()
+        small = _combined(rows.view(-1, channels * side), place, weights, scratch)
+        images.copy_(small.view(-1, side, channels, side).transpose(1, 2))
+    return result
 
 
-def _combined(rows: Tensor, base: Tensor, length: int, axis: _Axis) -> Tensor:
-    """Weighted sums of rows of bytes, [b * side, bytes]; base int64 [b]: where each image's `length` rows begin."""
+def _picked(base: Tensor, length: int, axis: _Axis) -> tuple[Tensor, Tensor]:
+    """Which rows count for each new one, and their weights, [b, side, taps]; base: where an image's rows begin."""
     start, first, weights = axis
     place = (start[:, None] + first)[..., None] + torch.arange(weights.shape[-1])
     # Taps beyond the last row weigh 0; they only must not leave the table.
-    place = (base[:, None, None] + place.clamp_(max=length - 1)).to(rows.device)
-    weights = weights.to(rows.device)
-    total = torch.full((place.shape[0] * place.shape[1], rows.shape[1]), 1 << (_BITS - 1), device=rows.device)
-    total = total.int()
-    for tap in range(weights.shape[-1]):
-        picked = rows.index_select(0, place[..., tap].reshape(-1)).int()
-        total.addcmul_(picked, weights[..., tap].reshape(-1, 1))
-    return (total >> _BITS).to(torch.uint8)
+    return place.clamp_(max=length - 1).add_(base[:, None, None]), weights
+
+
+def _combined(rows: Tensor, place: Tensor, weights: Tensor, scratch: Tensor) -> Tensor:
+    """Weighted sums of rows of bytes, [b * side, bytes]; place int64, weights int32 [b, side, taps].
+
+    scratch: int32 [2, at least as many numbers as there are sums].
+    """
+    place, weights = place.flatten(0, 1), weights.flatten(0, 1)
+    sums = len(place) * rows.shape[1]
+    total, picked = scratch[:, :sums].view(2, len(place), rows.shape[1])
+    total.fill_(1 << (_BITS - 1))
+    for tap in range(place.shape[1]):
+        picked.copy_(rows.index_select(0, place[:, tap].contiguous()))
+        total.addcmul_(picked, weights[:, tap, None])
+    return total.bitwise_right_shift_(_BITS).to(torch.uint8)

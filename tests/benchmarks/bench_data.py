@@ -69,13 +69,13 @@ def large_manifest(path: Path, folder: Path) -> dict[str, Any]:
     things: dict[str, Callable[[], object]] = {
         "numpy sorts 14.2M keys": lambda: np.sort(manifest.rows["key"].to_numpy()),
         "manifest of 14.2M from counts": lambda: Manifest.from_counts(counts, test_share=TEST_SHARE),
-        "its hash": lambda: Manifest.__dict__["hash"].func(manifest),
-        "saved": lambda: manifest.save(file),
-        "loaded": lambda: Manifest.load(file),
+        "hash of that manifest": lambda: Manifest.__dict__["hash"].func(manifest),
+        "that manifest saved": lambda: manifest.save(file),
+        "that manifest loaded": lambda: Manifest.load(file),
     }
     for name, spec in proxies().items():
         if name.startswith("imagenet22k"):
-            things[name] = partial(build_proxy, manifest, spec, seed=2)
+            things[f"proxy {name} of that manifest"] = partial(build_proxy, manifest, spec, seed=2)
     rows = with_rates(take_turns(things, ROUNDS), {name: len(manifest) for name in things})
     command = [sys.executable, "-c", CHILD, str(path), str(TEST_SHARE)]
     made, peak = map(int, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
@@ -105,9 +105,9 @@ def listing(folder: Path) -> dict[str, Any]:
             return scan()
 
     things: dict[str, Callable[[], object]] = {
-        "torchvision lists 100,000 files": lambda: ImageFolder(str(root)),
-        "listing scan": anew,
-        "listing scan, folders unchanged": scan,
+        "torchvision's ImageFolder: 100,000 files listed": lambda: ImageFolder(str(root)),
+        "listing scan: the same files": anew,
+        "listing scan: the same files, folders unchanged": scan,
     }
     return with_rates(take_turns(things, 2 * ROUNDS), dict.fromkeys(things, CLASSES * IMAGES_A_CLASS))
 
@@ -144,9 +144,9 @@ def verifying(folder: Path) -> dict[str, Any]:
                 image.verify()
 
     things: dict[str, Callable[[], object]] = {
-        "Pillow verifies 4,000 JPEGs": by_pillow,
-        "verifying scan": lambda: verify(manifest, root, cache=False, progress=False),
-        "verifying scan, files unchanged": lambda: verify(manifest, root, progress=False),
+        "Pillow: 4,000 JPEG files verified, one by one": by_pillow,
+        "verifying scan: the same files": lambda: verify(manifest, root, cache=False, progress=False),
+        "verifying scan: the same files, unchanged": lambda: verify(manifest, root, progress=False),
     }
     return with_rates(take_turns(things, ROUNDS), dict.fromkeys(things, VERIFIED))
 
