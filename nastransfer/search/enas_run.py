@@ -9,12 +9,12 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nastransfer.data.streams import Streams
 from nastransfer.search.controller import FREE_DECISIONS, Drawn, Policy, genotypes, shares
 from nastransfer.search.enas import PAPER_ARCH_LR, Enas
-from nastransfer.search.paths import SharedPaths
+from nastransfer.search.paths import SharedPaths, thin_inputs
 from nastransfer.search.run import Run
 from nastransfer.search.searcher import SearchData, SearchStep
 from nastransfer.space.genotype import Genotype
@@ -62,7 +62,7 @@ class EnasRun(Run):
                 learned_bias=settings.learned_bias,
                 fixed_bias=settings.fixed_bias,
             )
-        self.arch_lr = settings.arch_lr_at(max(1, sum(unit.kind == "policy" for unit in self.plan)))
+        self.arch_lr = settings.arch_lr_at(sum(unit.kind == "policy" for unit in self.plan))
         self._optimizer = torch.optim.Adam(
             self.policy.parameters(),
             self.arch_lr,
@@ -215,19 +215,3 @@ def reinforce(optimizer: torch.optim.Optimizer, drawn: Drawn, advantages: Tensor
     optimizer.zero_grad()
     (-drawn.log_prob() * advantages).mean().backward()
     optimizer.step()
-
-
-def thin_inputs(layer: nn.Module, keep: float, generator: torch.Generator) -> None:
-    """Let `layer` see each number of its input with probability `keep` only, scaled up, in training and scoring alike.
-
-    Masks are drawn on the CPU, so that the device does not change them.
-    """
-    if keep == 1:
-        return
-
-    def thin(_: nn.Module, inputs: tuple[Tensor]) -> Tensor:
-        (x,) = inputs
-        mask = torch.empty(x.shape).bernoulli_(keep, generator=generator)
-        return x * mask.div_(keep).to(x)
-
-    layer.register_forward_pre_hook(thin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ import torch
 
 from nastransfer.search.controller import CHOICES, FREE_DECISIONS, Drawn, Policy, genotypes, shares
 from nastransfer.search.enas_run import reinforce
-from nastransfer.space.genotype import EDGES, MIXTURE, OPERATIONS, Genotype
+from nastransfer.space.genotype import EDGES, MIXTURE, OPERATIONS
 from nastransfer.train.device import seeded
 
 SEPS = [OPERATIONS.index("sep_conv_3x3"), OPERATIONS.index("sep_conv_5x5")]
@@ -271,42 +271,3 @@ def test_a_step_makes_good_architectures_more_probable_and_bad_ones_less() -> No
     reinforce(optimizer, drawn, torch.tensor([1.0, -1.0]))
     good, bad = (made.follow(drawn.actions).log_prob() - drawn.log_prob()).tolist()
     assert good > 0 > bad
-
-
-def count_sep3(found: list[Genotype]) -> list[float]:
-    return [float(sum(edge.op == "sep_conv_3x3" for edge in genotype.edges())) for genotype in found]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("temperature", [None, 5.0])
-def test_reward_for_one_operation_is_followed_as_far_as_it_goes(
-    temperature: float | None, record_property: Callable[[str, object], None]
-) -> None:
-    """Methods sheet section 12: from 3.556 of 16 to about 4.42, sep3 and sep5 alike; apart at temperature 5."""
-    with seeded(2):
-        made = Policy(temperature=temperature)
-    generator = torch.Generator().manual_seed(2)
-    optimizer = torch.optim.Adam(made.parameters(), 3.5e-3, betas=(0.0, 0.999), eps=1e-3)
-
-    def expected(op: int) -> float:
-        drawn = draw(made, 300)
-        return float(sum(probabilities(drawn, [place])[..., op].mean() for place in NORMAL_OPS + REDUCE_OPS))
-
-    start = expected(SEPS[0])
-    baseline = 0.0
-    for _ in range(900):
-        drawn = made.sample(10, generator)
-        advantages = []
-        for count in count_sep3(genotypes(drawn.actions)):
-            baseline -= 0.01 * (baseline - count / 16)
-            advantages.append(count / 16 - baseline)
-        reinforce(optimizer, drawn, torch.tensor(advantages))
-    ends = [expected(op) for op in SEPS]
-    record_property("expected sep3 at the start", round(start, 3))
-    record_property("expected sep3 and sep5 at the end", [round(end, 3) for end in ends])
-    if temperature is None:
-        assert start == pytest.approx(3.556, abs=0.02)
-        assert 4.2 < ends[0] < 4.42
-        assert ends[0] == pytest.approx(ends[1], abs=1e-3)
-    else:
-        assert ends[0] > ends[1] + 1.0

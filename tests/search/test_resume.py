@@ -17,6 +17,29 @@ from tests.planted import planted
 METHODS: dict[str, dict[str, Any]] = {
     "darts1": {"channels": 2, "batch": 8, "resolution": None, "steps": 7, "reports": 3},
     "darts2": {"channels": 2, "batch": 8, "resolution": None, "steps": 5, "reports": 2, "pick": "best_val"},
+    "enas": {
+        "channels": 4,
+        "batch": 7,
+        "resolution": None,
+        "steps": 6,
+        "rewards": 20,
+        "last_samples": 2,
+        "reports": 3,
+    },
+    "nao": {
+        "channels": 4,
+        "batch": 8,
+        "resolution": None,
+        "steps": 6,
+        "scorings": 2,
+        "pool": 10,
+        "new": 4,
+        "predictor_epochs": 25,
+        "expand": 2,
+        "rerank": 2,
+        "rerank_epochs": 2,
+        "reports": 3,
+    },
 }
 # Times and memory are of this machine and moment.
 FLEETING = ("seconds", "peak_bytes", "images_per_second", "device")

@@ -44,3 +44,14 @@ def test_a_feed_goes_on_exactly_from_any_batch(images: int, batch: int) -> None:
         feed.load_state(state)
         generator.set_state(drawn)
         next(feed)
+
+
+@pytest.mark.parametrize(("images", "batch"), [(16, 8), (19, 8), (25, 8), (9, 9)])
+def test_whole_batches_use_every_image_once_before_any_again(images: int, batch: int) -> None:
+    feed = Feed(batches(images, batch), torch.Generator().manual_seed(3), whole=True)
+    got = [next(feed) for _ in range(3 * images)]
+    assert {len(labels) for _, labels in got} == {batch}
+    labels = torch.cat([labels for _, labels in got])[: 3 * images]
+    for start in range(0, 3 * images, images):
+        counts = torch.bincount(labels[start : start + images], minlength=3)
+        assert counts.max() - counts.min() <= 1, "planted classes are dealt in turn"
