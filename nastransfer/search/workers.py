@@ -92,10 +92,14 @@ class Workers(Generic[Task, Answer]):
                             _send(worker.pipe, work[worker.task])
                     self._receive(found, waiting, lost)
                 yield found.pop(index)
-        finally:
-            # After an error, or where nobody wants the rest: answers to come would be taken for those of later work.
+        except GeneratorExit:
+            # Nobody wants the rest: answers to come would be taken for those of later work.
             if any(worker.task is not None for worker in self._processes):
                 self.close()
+            raise
+        except BaseException:
+            self.close()
+            raise
 
     def _receive(self, found: dict[int, Answer], waiting: deque[int], lost: Counter[int]) -> None:
         """Wait for at least one answer or one end of a process, and take all that there are."""
@@ -107,25 +111,20 @@ class Workers(Generic[Task, Answer]):
             try:
                 good, answer = worker.pipe.recv()
             except (EOFError, ConnectionResetError):
-                self._replace(worker)
+                _end([worker])
                 lost[task] += 1
                 if lost[task] == _TRIES:
                     raise WorkerLost(
                         f"{_TRIES} processes that worked on the same network ended, the last one with status "
                         f"{worker.process.returncode} (-9: killed, often for want of memory): try fewer workers"
                     ) from None
+                self._processes[self._processes.index(worker)] = self._start()
                 waiting.appendleft(task)
                 continue
             if not good:
                 raise answer
             worker.task = None
             found[task] = answer
-
-    def _replace(self, worker: _Process) -> None:
-        worker.pipe.close()
-        worker.process.kill()
-        worker.process.wait()
-        self._processes[self._processes.index(worker)] = self._start()
 
     def _start(self) -> _Process:
         ours, theirs = Pipe()
