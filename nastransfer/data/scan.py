@@ -57,7 +57,8 @@ def list_class_folders(
     leads to itself or to nothing: all are in `skipped`, as are hidden entries and files of other kinds. A scan of more
     than a few seconds keeps what it reads in the user's cache folder: the next one, or one after an interruption, reads
     only folders that have changed.
-    `ValueError` where root is no folder, or where two classes differ in nothing but case or the composition of accents.
+    Of two class folders that differ in nothing but case or the composition of accents, the second one is in `skipped`,
+    too. `ValueError` where root is no folder.
     """
     base = os.path.realpath(root)
     if not Path(base).is_dir():

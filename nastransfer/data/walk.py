@@ -62,23 +62,32 @@ class Found:
 def find_classes(base: str) -> tuple[list[str], Found]:
     """Names of the folders in `base`, in alphabetical order, and what else is there, all of it skipped.
 
-    `ValueError` for two that differ in nothing but case or in how their accents are composed: on some file systems,
-    and in some tables, they are one.
+    Of folders that differ in nothing but case or in how their accents are composed, the first one is a class: on some
+    file systems, and in some tables, they are one.
     """
     found = look(base, [read_folder(base, ".", ".")])
     names = sorted(name for _, name in found.below)
     files = (name for *_, names in found.folders for name in names.split("/") if name)
     found.skipped += [(".", ".", name, "no class folder holds it") for name in files]
     found.folders.clear()
-    refuse_alike(names)
-    return names, found
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(_folded(name), name)
+        if other != name:
+            reason = f"equal to the class {other!r} but for case or accents' composition: rename or merge one"
+            found.skipped.append((".", name, None, reason))
+    return sorted(first.values()), found
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def refuse_alike(classes: Iterable[str]) -> None:
     """`ValueError` naming two classes that are equal but for case or the composition of their accents."""
     seen: dict[str, str] = {}
     for name in classes:
-        other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        other = seen.setdefault(_folded(name), name)
         if other != name:
             raise ValueError(
                 f"class names must differ in more than case and accents' composition: {other!r} and {name!r}"

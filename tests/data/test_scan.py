@@ -119,11 +119,18 @@ def test_links_are_taken_only_to_files_of_the_root(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("one", "other"), [("Ant", "ant"), ("Straße", "STRASSE"), ("caf\u00e9", "cafe\u0301")]
 )
-def test_classes_equal_but_for_case_are_refused(tmp_path: Path, one: str, other: str) -> None:
-    touch(tmp_path / "set", f"{one}/1.jpg", f"{other}/2.jpg")
-    with pytest.raises(ValueError, match="class names must differ") as caught:
-        list_class_folders(tmp_path / "set", progress=False)
-    assert repr(one) in str(caught.value) and repr(other) in str(caught.value)
+def test_of_classes_equal_but_for_case_the_second_is_left_out_and_listed(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    touch(tmp_path / "set", f"{one}/1.jpg", f"{other}/2.jpg", "zebra/3.jpg")
+    listing = list_class_folders(tmp_path / "set", progress=False)
+    first, second = sorted([one, other])
+    assert listing.classes == (first, "zebra")
+    left = listing.skipped.filter(container=second)
+    assert left["name"].to_list() == [None]
+    assert (
+        left["reason"].item().startswith(f"equal to the class {first!r} but for case or accents' composition")
+    )
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:

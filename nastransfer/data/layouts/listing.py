@@ -79,7 +79,7 @@ class Found:
 def list_folders(root: Path, folder: str | None, part: int) -> Found:
     """The images in class folders in `root`, or in a folder of it; all of one part (its code).
 
-    `ValueError` where there is none, and for class names that differ in nothing but case.
+    `ValueError` where there is none.
     """
     base = root if folder is None else root / folder
     listing = list_class_folders(base)
