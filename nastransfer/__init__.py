@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Genotype": "space.genotype",
+    "mutate": "space.encoding",
     "Network": "space.network",
     "Supernet": "space.supernet",
     "Manifest": "data.manifest",
@@ -31,8 +32,10 @@ _HOMES = {
     "augment": "train.augment",
     "augment_steps": "train.augment",
     "Searcher": "search.searcher",
+    "SearchStep": "search.searcher",
     "SearchResult": "search.drive",
     "searchers": "search.searcher",
+    "parity_card": "search.parity",
     "search": "search.drive",
     "search_steps": "search.drive",
     "relative_improvement": "stats.improvement",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import plotly.graph_objects as go
 import polars as pl
+from plotly.subplots import make_subplots
 
-from nastransfer.report.style import COLOURS, TEMPLATE, empty_figure
+from nastransfer.report.style import COLOURS, NEUTRAL, TEMPLATE, empty_figure
+from nastransfer.search.watched import COLLAPSED
 
 
 def lines(history: pl.DataFrame, x: str, series: dict[str, str], title: str, y_title: str) -> go.Figure:
@@ -35,14 +39,109 @@ def learning_curve(history: pl.DataFrame) -> go.Figure:
 
 
 def search_history(history: pl.DataFrame) -> go.Figure:
-    """Accuracy of a search's shared weights on its validation half, by step."""
-    series = {"val_top1": "validation half", "train_top1": "training half"}
-    return lines(history, "step", series, "Search: shared weights", "top-1 accuracy, %")
+    """How a search goes, by step: its scores, how undecided it is, and how much of the normal cell skips.
+
+    Panels share the steps; one whose numbers a method does not have is left out. From `COLLAPSED` on skip connections
+    have taken over, which the last panel marks and the title says.
+    """
+    if history.is_empty():
+        return empty_figure("Search: nothing recorded yet")
+    panels = [panel for panel in (_scores(history), _undecided(history), _skips(history)) if panel.data]
+    if not panels:
+        return empty_figure("Search: no step had a score, an entropy or a genotype")
+    heights = [2.0 if place == 0 else 1.0 for place in range(len(panels))]
+    figure = make_subplots(
+        rows=len(panels), cols=1, shared_xaxes=True, row_heights=heights, vertical_spacing=0.06
+    )
+    for row, panel in enumerate(panels, start=1):
+        figure.add_traces(panel.data, rows=row, cols=1)
+        figure.update_yaxes(panel.layout.yaxis.to_plotly_json(), row=row, col=1)
+        for line in panel.layout.shapes:
+            figure.add_shape(line, row=row, col=1)
+    figure.update_xaxes(title_text="step", row=len(panels), col=1)
+    title = "Search"
+    collapsed = _collapsed(history)
+    if not collapsed.is_empty():
+        title += (
+            f"<br><sub>collapsed: half of the normal cell skips, first at step {collapsed['step'][0]}</sub>"
+        )
+    height = 220 + 120 * len(panels)
+    alt = f"{title.replace('<br><sub>', ', ').removesuffix('</sub>')}; {history.height} steps recorded"
+    return figure.update_layout(template=TEMPLATE, title=title, height=height, meta={"alt": alt})
 
 
-def search_entropy(history: pl.DataFrame) -> go.Figure:
-    """How undecided a search is: mean entropy of its distribution over operations, by step."""
-    return lines(history, "step", {"entropy": "mean over edges"}, "Search: how undecided", "entropy, nats")
+# Score -> how the legend calls it; a score of another name is called by that.
+_SCORE_NAMES = {
+    "val_top1": "validation half",
+    "train_top1": "training half",
+    "val_top1_mean": "mean of the population",
+    "answer_top1": "answer so far",
+    "pool_top1": "best of the pool",
+    "rerank_top1": "best after the second look",
+    "rerank_first_top1": "favourite after the second look",
+}
+
+
+def _scores(history: pl.DataFrame) -> go.Figure:
+    """Every accuracy that the method reports, in percent."""
+    names = [name for name in history.columns if name.endswith(("top1", "top1_mean"))]
+    names.sort(key=lambda name: list(_SCORE_NAMES).index(name) if name in _SCORE_NAMES else len(_SCORE_NAMES))
+    panel = go.Figure(layout={"yaxis": {"title": {"text": "top-1 accuracy, %"}}})
+    for number, name in enumerate(names):
+        label = _SCORE_NAMES.get(name, name.removesuffix("_top1").replace("_", " "))
+        _add_line(panel, history, name, label, COLOURS[number % len(COLOURS)])
+    return panel
+
+
+def _undecided(history: pl.DataFrame) -> go.Figure:
+    panel = go.Figure(layout={"yaxis": {"title": {"text": "entropy, nats"}}})
+    _add_line(panel, history, "entropy", "entropy, mean over decisions", COLOURS[3], showlegend=False)
+    return panel
+
+
+def _skips(history: pl.DataFrame) -> go.Figure:
+    """Share of skip connections of the normal cell, in percent; collapsed steps are marked."""
+    axis = {"title": {"text": "skips, %"}, "range": [-4, 104], "tickvals": [0, 50, 100]}
+    panel = go.Figure(layout={"yaxis": axis})
+    if "skip_share" not in history.columns or history["skip_share"].null_count() == history.height:
+        return panel
+    shares = history.with_columns(pl.col("skip_share") * 100)
+    _add_line(
+        panel, shares, "skip_share", "skip connections of the normal cell", COLOURS[4], showlegend=False
+    )
+    collapsed = _collapsed(history)
+    if not collapsed.is_empty():
+        panel.add_scatter(
+            x=collapsed["step"].to_list(),
+            y=(100 * collapsed["skip_share"]).to_list(),
+            mode="markers",
+            name="collapsed",
+            marker={"color": COLOURS[1], "symbol": "x", "size": 9},
+        )
+    ends = {"x0": history["step"].min(), "x1": history["step"].max()}
+    level = {"y0": 100 * COLLAPSED, "y1": 100 * COLLAPSED}
+    panel.add_shape(type="line", **ends, **level, line={"color": NEUTRAL, "dash": "dot", "width": 1})
+    return panel
+
+
+def _collapsed(history: pl.DataFrame) -> pl.DataFrame:
+    """The steps whose cell had collapsed."""
+    return history.filter("collapsed") if "collapsed" in history.columns else history.clear()
+
+
+def _add_line(figure: go.Figure, rows: pl.DataFrame, name: str, label: str, colour: str, **look: Any) -> None:
+    """A column by step; nothing where it has no value."""
+    if name not in rows.columns or rows[name].null_count() == rows.height:
+        return
+    known = rows.filter(pl.col(name).is_not_null())
+    figure.add_scatter(
+        x=known["step"].to_list(),
+        y=known[name].to_list(),
+        name=label,
+        mode="lines+markers" if known.height < 60 else "lines",
+        line={"color": colour},
+        **look,
+    )
 
 
 def class_histogram(classes: pl.DataFrame, title: str = "Images of each class") -> go.Figure:

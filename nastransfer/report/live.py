@@ -12,6 +12,8 @@ import plotly.io as pio
 import polars as pl
 from IPython.display import clear_output, display
 
+from nastransfer.search.watched import COLLAPSE_WARNING, clock, in_words
+
 Result = TypeVar("Result")
 Draw = Callable[[pl.DataFrame], go.Figure]
 
@@ -47,6 +49,15 @@ def _show(draw: Draw, history: list[dict[str, Any]], seconds: float) -> None:
     figure = draw(pl.DataFrame(history, infer_schema_length=None))
     clear_output(wait=True)
     display({"application/vnd.plotly.v1+json": json.loads(figure.to_json())}, raw=True)
-    done, total = history[-1]["step"], history[-1]["steps"]
-    left = f", about {seconds / done * (total - done):.0f} s left" if 0 < done < total else ""
-    display({"text/plain": f"step {done} of {total}, {seconds:.0f} s{left}"}, raw=True)
+    display({"text/plain": progress(history, seconds)}, raw=True)
+
+
+def progress(history: list[dict[str, Any]], seconds: float) -> str:
+    """The line under the figure: how far, how long, what the last step says; a collapse in a line of its own."""
+    last = history[-1]
+    done, total = last["step"], last["steps"]
+    if "seconds_left" not in last and 0 < done < total:
+        last = {**last, "seconds_left": seconds / done * (total - done)}
+    line = ", ".join(filter(None, [f"step {done} of {total}, {clock(seconds)}", in_words(last)]))
+    first = next((event["step"] for event in history if event.get("collapsed")), None)
+    return line if first is None else f"{line}\nwarning: step {first}: {COLLAPSE_WARNING}"

@@ -18,14 +18,13 @@ from nastransfer.search.plugins import source_hash
 from nastransfer.search.run import Run
 from nastransfer.search.searcher import Method, SearchData, Searcher, SearchStep, make_searcher
 from nastransfer.search.settings import NetworkSearcher
+from nastransfer.search.watched import COLLAPSED
 from nastransfer.space.genotype import Genotype
 from nastransfer.train.steps import Diverged, run_to_end
 
 if TYPE_CHECKING:
     from nastransfer.train.checkpoint import Checkpoints
 
-# Half of the 8 operations of a normal cell: 1.7% of random cells reach it.
-COLLAPSED = 0.5
 SAVE_SECONDS = 60.0
 
 
@@ -139,6 +138,8 @@ class Journal:
         rows = [*self.rows[:-1], {**self.rows[-1]}]
         if last.mixture is not None:
             rows[-1]["mixture"] = last.mixture
+        if last.front is not None:
+            rows[-1]["front"] = last.front
         settings = searcher.model_dump(mode="json")
         return SearchResult(last.genotype, searcher.method, settings, seed, rows, cost)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import torch
 
     from nastransfer.data.batches import Batches
+    from nastransfer.search.scorer import Scorer
 
 # preset -> settings that differ from the defaults
 Presets = Mapping[str, Mapping[str, Any]]
@@ -37,6 +38,8 @@ _HOMES = {
     "darts1": ("nastransfer.search.darts", "FirstOrderDarts"),
     "darts2": ("nastransfer.search.darts", "SecondOrderDarts"),
     "enas": ("nastransfer.search.enas", "Enas"),
+    "nao": ("nastransfer.search.nao", "Nao"),
+    "nsganet": ("nastransfer.search.nsganet", "NsgaNet"),
     "random": ("nastransfer.search.random_sampling", "RandomSampling"),
 }
 
@@ -103,6 +106,15 @@ class SearchData:
             training=training,
         )
 
+    def scorer(self, preset: str = "tiny", **training: Any) -> Scorer:
+        """What tells how good a genotype is: `score = data.scorer(epochs=1)`, then `score(genotype)` in percent.
+
+        See `nastransfer.search.scorer`.
+        """
+        from nastransfer.search.scorer import Scorer
+
+        return Scorer(self, preset, **training)
+
 
 @dataclass(frozen=True)
 class SearchStep:
@@ -112,9 +124,10 @@ class SearchStep:
     mean of the architecture distribution's decisions, in nats; None where there is no such distribution. `cost`:
     seconds (in all, and by what they went into) and images_seen since the start, and `arch_lr_factor` where one
     applies. `mixture`: the share of each operation (in the order of `MIXTURE`) on each edge (of `EDGES`), a table of
-    14 x 8 for "normal" and for "reduce"; None where a method mixes nothing. `images_per_second` (since the step
-    before), `seconds_left` and `collapsed` (skip connections have taken over the normal cell) are filled in by
-    `search_steps`.
+    14 x 8 for "normal" and for "reduce"; None where a method mixes nothing. `front`: of a method with several aims,
+    what it found and nothing else it found beats in all of them (`genotype` as JSON, and its scores).
+    `images_per_second` (since the step before), `seconds_left` and `collapsed` (skip connections have taken over the
+    normal cell) are filled in by `search_steps`.
     """
 
     step: int
@@ -124,6 +137,7 @@ class SearchStep:
     entropy: float | None = None
     cost: dict[str, Any] = field(default_factory=dict)
     mixture: dict[str, list[list[float]]] | None = None
+    front: list[dict[str, Any]] | None = None
     images_per_second: float | None = None
     seconds_left: float | None = None
     collapsed: bool = False
