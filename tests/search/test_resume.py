@@ -34,11 +34,21 @@ METHODS: dict[str, dict[str, Any]] = {
         "scorings": 2,
         "pool": 10,
         "new": 4,
-        "predictor_epochs": 25,
+        "predictor_epochs": 12,
         "expand": 2,
         "rerank": 2,
         "rerank_epochs": 2,
         "reports": 3,
+    },
+    "nsganet": {
+        "channels": 4,
+        "batch": 8,
+        "resolution": None,
+        "epochs": 1,
+        "population": 4,
+        "offspring": 3,
+        "generations": 4,
+        "reports": 5,
     },
 }
 # Times and memory are of this machine and moment.
