@@ -15,6 +15,7 @@ from nastransfer.report.figures import accuracy_by_method, transfer_versus_direc
 from nastransfer.report.markup import html_table, markdown_text
 from nastransfer.report.style import on_dark
 from nastransfer.report.tables import ri_html, ri_table
+from nastransfer.search.watched import in_words
 from nastransfer.study.ledger import STATES, Ledger, StudyStatus
 
 RUNS_VARIABLE = "NASTRANSFER_RUNS"
@@ -85,7 +86,8 @@ def _progress(status: StudyStatus) -> None:
     with st.expander("Tasks by kind", expanded=not status.finished):
         st.html(html_table("Tasks by kind and state", ["kind", *STATES], lines))
     if status.running:
-        st.html(html_table("Running now", ["task", "step", "last sign"], map(_running, status.running)))
+        columns = ["task", "step", "how it goes", "last sign"]
+        st.html(html_table("Running now", columns, map(_running, status.running)))
     if status.failed:
         lines = [[task["slug"], str(task["error"]), task["run"]] for task in status.failed]
         st.html(
@@ -102,7 +104,7 @@ def _progress(status: StudyStatus) -> None:
 def _running(task: dict[str, Any]) -> list[str]:
     step = f"{task['step']} of {task['steps']}" if "step" in task else "starting"
     seen = f"{max(0.0, time.time() - task['at']):.0f} s ago" if "at" in task else "none yet"
-    return [task["slug"], step, seen]
+    return [task["slug"], step, in_words(task) or "no numbers yet", seen]
 
 
 def _one_protocol(frame: pl.DataFrame) -> pl.DataFrame:

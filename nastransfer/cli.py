@@ -14,6 +14,7 @@ import typer
 from nastransfer.report.figures import accuracy_by_method, standalone_html, transfer_versus_direct
 from nastransfer.report.tables import ri_table, ri_text
 from nastransfer.report.targets import target_table, target_text
+from nastransfer.search.watched import in_words
 from nastransfer.study.executors.local import Summary
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.study import Study, StudyFailed
@@ -67,7 +68,9 @@ def status(name: RecordsOf, runs: Runs = Path("runs")) -> None:
     for kind, states in now.counts.items():
         print(f"{kind:8}" + "  ".join(f"{state} {count}" for state, count in states.items()))
     for task in now.running:
-        print(f"running  {task['slug']}  {task.get('step', 0)}/{task.get('steps', '?')}")
+        print(
+            f"running  {task['slug']}  {task.get('step', 0)}/{task.get('steps', '?')}  {in_words(task)}".rstrip()
+        )
     for task in now.failed:
         print(f"failed   {task['slug']}  {task['error']}  ({task['run']})")
     for path, reason in now.unreadable:

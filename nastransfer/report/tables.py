@@ -48,14 +48,15 @@ def ri_table(frame: pl.DataFrame) -> pl.DataFrame:
     in rows of `origin` published, without interval. An unfinished study gives what is there. `ValueError` for NaN and
     impossible accuracies, and for several protocols on one target.
     """
-    rows = [_own(arm) for arm in arms(frame)]
+    searches = frame.filter(kind="search")
+    rows = [_own(arm, searches) for arm in arms(frame)]
     printed = frame.filter(pl.col("origin") == "published", pl.col("ri_percent").is_not_null())
     return pl.DataFrame(
         [*rows, *map(_printed, printed.iter_rows(named=True))], {k: v[0] for k, v in RI_COLUMNS.items()}
     )
 
 
-def _own(arm: Arm) -> dict[str, Any]:
+def _own(arm: Arm, searches: pl.DataFrame) -> dict[str, Any]:
     own, random = arm.accuracies, per_search(arm.baseline)
     summary = arm.summary
     row = {
@@ -63,7 +64,7 @@ def _own(arm: Arm) -> dict[str, Any]:
     }
     row |= {"origin": "own", "protocol": arm.runs["protocol"][0]}
     row |= {"n_method": len(own), "n_random": len(random), "top1_mean": summary.mean, "top1_std": summary.std}
-    notes = [*arm.notes, *_what_was_averaged(arm)]
+    notes = [*arm.notes, *_what_was_averaged(arm), *_what_collapsed(arm, searches)]
     if random:
         baseline = sample("random sampling", random)
         found = relative_improvement(own, random, CONFIDENCE)
@@ -87,6 +88,20 @@ def _what_was_averaged(arm: Arm) -> list[str]:
             f"{len(arm.accuracies)} searches found {distinct} distinct genotype{'s' if distinct > 1 else ''}"
         )
     return notes
+
+
+def _what_collapsed(arm: Arm, searches: pl.DataFrame) -> list[str]:
+    """Which of the arm's searches had a step whose normal cell was at least half skip connections."""
+    same = ("study", "method", "preset", "source", "selection", "search_seed")
+    own = searches.join(arm.runs.select(same).unique(), on=same, how="semi", nulls_equal=True)
+    found = own.filter(pl.col("collapsed_at").is_not_null()).unique("search_seed").sort("search_seed")
+    if found.is_empty():
+        return []
+    steps = listed(
+        [f"{row['collapsed_at']} (seed {row['search_seed']})" for row in found.iter_rows(named=True)]
+    )
+    said = f"{found.height} of {len(arm.accuracies)} searches collapsed into skip connections"
+    return [f"{said}, first at step {steps}"]
 
 
 def _printed(row: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import IO
 
 from tqdm import tqdm
 
+from nastransfer.search.watched import clock
 from nastransfer.study.executors.notebook import BUSY
 from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.machine import cores
@@ -147,5 +148,12 @@ def _line(records: StudyRecords, running: list[_Running], summary: Summary) -> s
 
 def _progress(records: StudyRecords, task: Task) -> str:
     events = [event for attempt in records.attempts(task.id) for event in attempt.events()[-1:]]
-    part = f" {100 * events[-1]['step'] // events[-1]['steps']}%" if events else ""
-    return f"{task.slug}{part}"
+    if not events:
+        return task.slug
+    last = events[-1]
+    words = [f"{100 * last['step'] // last['steps']}%"]
+    if last.get("seconds_left"):
+        words.append(f"{clock(last['seconds_left'])} left")
+    if last.get("collapsed"):
+        words.append("COLLAPSED")
+    return f"{task.slug} {' '.join(words)}"
