@@ -242,3 +242,21 @@ def test_synthetic_sets_are_those_of_the_catalogue() -> None:
 
 def test_the_frames_columns_used_here_exist() -> None:
     assert set(small_study().columns) == set(SCHEMA)
+
+
+def test_searches_that_collapsed_are_counted_in_a_note() -> None:
+    searched = [
+        {
+            **training("darts1", seed, None),
+            "kind": "search",
+            "target": None,
+            "augment_seed": None,
+            "collapsed_at": step,
+        }
+        for seed, step in ((2, 40), (3, None))
+    ]
+    table = ri_table(pl.concat([small_study(), study(*searched)]))
+    notes = dict(zip(table["source"], table["note"], strict=True))
+    assert notes["digits"] == "1 of 2 searches collapsed into skip connections, first at step 40 (seed 2)"
+    assert notes["glyphs"] is None
+    assert "collapsed into skip connections" in ri_text(table)
