@@ -74,6 +74,7 @@ def search_history(history: pl.DataFrame) -> go.Figure:
 _SCORE_NAMES = {
     "val_top1": "validation half",
     "train_top1": "training half",
+    "best_val_top1": "best so far",
     "val_top1_mean": "mean of the population",
     "answer_top1": "answer so far",
     "pool_top1": "best of the pool",

@@ -51,6 +51,16 @@ def test_report(tmp_path: Path) -> None:
     assert "DARTS (1st order)" in str(notebook.cells)
 
 
+def test_own_method(tmp_path: Path) -> None:
+    light = {"models": 1, "random_genotypes": 1, "epochs": 1, "epoch_images": 128}
+    notebook = run("own_method", tmp_path, **light, runs=str(tmp_path / "runs"))
+    assert figures(notebook) == 2
+    shown = str(notebook.cells)
+    assert "evolution" in shown and "Relative improvement" in shown
+    (kept,) = (tmp_path / "runs" / "my-study" / "plugins").glob("*/my_method.py")
+    assert kept.read_text() == (tmp_path / "my_method.py").read_text()
+
+
 def test_task_notebooks_work_alone_and_share_one_ledger(tmp_path: Path) -> None:
     source = {"dataset": "digits", "proxy": {"selection": "random", "classes": 4}}
     light = {"cells": 3, "channels": 4, "epochs": 1, "epoch_images": 128, "resolution": 8}

@@ -56,7 +56,7 @@ def test_the_figure_has_a_panel_for_what_there_is() -> None:
     figure = search_history(frame(events()))
     drawn = {trace.name: list(trace.y) for trace in figure.data}
     assert drawn["validation half"] == [41.0, 42.0, 43.0, 44.0, 45.0]
-    assert drawn["best val"] == [45.0] * 5
+    assert drawn["best so far"] == [45.0] * 5
     assert drawn["entropy, mean over decisions"] == pytest.approx([2.0, 1.9, 1.8, 1.7, 1.6, 1.5])
     assert drawn["skip connections of the normal cell"] == [0, 12.5, 25, 37.5, 50, 62.5]
     assert drawn["collapsed"] == [50, 62.5]
