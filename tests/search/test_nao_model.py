@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise as neighbours
 from typing import Any
 
 import numpy as np
@@ -122,7 +122,7 @@ def test_the_step_goes_uphill() -> None:
         network.improve(tokens, step)
     assert torch.allclose(seen[0], states, atol=1e-6)
     values = [network.predict(moved).detach() for moved in seen]
-    for lower, higher in pairwise(values):
+    for lower, higher in neighbours(values):
         assert bool((higher > lower).all())
     assert seen[1].norm(dim=2).numpy() == pytest.approx(1.0, abs=1e-5)
 
@@ -231,16 +231,22 @@ def test_it_learns_an_additive_accuracy(record_property: Callable[[str, object],
     training = CodeTraining(
         network, Nao(), *examples(Nao(), tokens[:600], noisy[:600], generator()), generator()
     )
-    losses = [training.train(20) for _ in range(10)]
-    own, others = (
-        knowledge(network, tokens[:600], noisy[:600]),
-        knowledge(network, tokens[600:], accuracies[600:]),
-    )
+    losses, own, others = [], [], []
+    for _ in range(5):
+        losses.append(training.train(20))
+        own.append(knowledge(network, tokens[:600], noisy[:600]))
+        others.append(knowledge(network, tokens[600:], accuracies[600:]))
+    pairwise = [[round(known.pairwise_percent or 0.0, 1) for known in side] for side in (own, others)]
+    hamming = [[round(known.hamming, 2) for known in side] for side in (own, others)]
     record_property("losses", [round(loss, 4) for loss in losses])
-    record_property("pool", own)
-    record_property("others", others)
-    assert losses[-1] < 0.2 * losses[0]
-    assert own.hamming == 0.0
-    assert own.pairwise_percent is not None and own.pairwise_percent > 78
-    assert others.pairwise_percent is not None and others.pairwise_percent > 78
-    assert others.hamming < 1.0
+    record_property("pairwise_percent_of_the_pool", pairwise[0])
+    record_property("pairwise_percent_of_others", pairwise[1])
+    record_property("hamming_of_the_pool", hamming[0])
+    record_property("hamming_of_others", hamming[1])
+    assert losses[-1] < 0.1 * losses[0]
+    # Adam's rate stays at 1e-3, so that a sequence may be lost again for a few steps.
+    assert min(hamming[0]) == 0.0
+    assert hamming[0][-1] < 1.0
+    assert hamming[1][-1] < 1.0
+    assert pairwise[0][-1] > 78
+    assert pairwise[1][-1] > 78
