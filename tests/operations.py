@@ -1,0 +1,86 @@
+"""Two sets of images, each made for one operation: what tells its two classes apart is what that operation keeps.
+
+"average": fine noise over everything; coarse patches below it in one class, as strong fine ones in the other.
+Averaging takes the noise away, a maximum takes the patches away. "maximum": nine bright points, packed in one class,
+apart in the other. A maximum covers nine times the area where they are apart; an average sees the same brightness.
+Neither needs a learned filter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from nastransfer.data.dataset import Dataset
+from nastransfer.data.manifest import Manifest, mix_keys
+
+SIDE = 16
+Operation = Literal["average", "maximum"]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Reads images uint8 [n, 3, height, width] by their place among `all`; can be sent to other processes."""
+
+    all: np.ndarray
+
+    def __call__(self, manifest: Manifest) -> np.ndarray:
+        chosen: np.ndarray = self.all[manifest.rows["offset"].to_numpy()]
+        return chosen
+
+
+def made_for(
+    operation: Operation, seed: int, images: int = 600, *, shuffled: bool = False, noise: float = 1.5
+) -> Dataset:
+    """`images` of two classes, drawn by `seed`; `shuffled` labels tell nothing. `noise`: of "average", in units of the
+    patches' strength."""
+    rng = np.random.default_rng(seed)
+    label = np.arange(images) % 2
+    draw = {"average": _patches, "maximum": _points}[operation]
+    pixels = np.stack(
+        [np.clip(100 + 40 * draw(rng, int(one), noise), 0, 255).astype(np.uint8) for one in label]
+    )
+    if shuffled:
+        label = rng.permutation(label)
+    manifest = Manifest.build(
+        f"made for {operation}",
+        ["one", "other"],
+        label=label,
+        part=np.zeros(images, int),
+        key=mix_keys(7, np.arange(images)),
+        container="made",
+        offset=np.arange(images),
+    )
+    return Dataset(
+        name=f"made for {operation}",
+        manifest=manifest,
+        mean=(0.45, 0.45, 0.45),
+        std=(0.2, 0.2, 0.2),
+        terms="made here",
+        synthetic=True,
+        domain="test",
+        flip=False,
+        stem="cifar",
+        pixels=SIDE,
+        read=Pixels(pixels),
+    )
+
+
+def _patches(rng: np.random.Generator, label: int, noise: float) -> np.ndarray:
+    coarse = np.kron(rng.normal(size=(3, SIDE // 4, SIDE // 4)), np.ones((4, 4)))
+    fine = rng.normal(size=(3, SIDE, SIDE))
+    values: np.ndarray = (coarse if label else fine) + noise * rng.normal(size=(3, SIDE, SIDE))
+    return values
+
+
+def _points(rng: np.random.Generator, label: int, _: float) -> np.ndarray:
+    image = 0.3 * rng.normal(size=(SIDE, SIDE))
+    if label:
+        row, column = rng.integers(0, SIDE - 2, 2)
+        image[row : row + 3, column : column + 3] += 3
+    else:
+        for place in rng.choice(25, 9, replace=False):
+            image[1 + place // 5 * 3, 1 + place % 5 * 3] += 3
+    return np.stack([image] * 3)
