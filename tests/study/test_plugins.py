@@ -156,3 +156,20 @@ def test_an_unfinished_study_goes_on_with_the_copy(tmp_path: Path) -> None:
         task.show(step)
     assert task.task == search
     assert task.finish()["method"] == "drawn"
+
+
+def test_a_collapse_is_said_once_as_it_happens_and_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cell = '[("skip_connect", 0), ("skip_connect", 1)] * 4'
+    skips = f'nt.Genotype.parse({{"normal": {cell}, "reduce": {cell}}})'
+    drawn = 'nt.Genotype.random(streams.numpy("draws"))'
+    assert drawn in DRAWN
+    write(tmp_path, method=DRAWN.replace(drawn, f"{skips} if number > 1 else {drawn}"))
+    own = str(tmp_path / "methods" / "my_method.py")
+    task = nt.begin("search", {"method": "drawn", "source": "digits", "plugin": own, "runs": str(tmp_path)})
+    for step in task:
+        task.show(step)
+    assert capsys.readouterr().out.count("warning: step 2 of 3: at least half of the normal cell") == 1
+    assert task.finish()["collapsed_at"] == 2
+    assert Ledger(tmp_path).study("by-hand").results()["collapsed_at"].to_list() == [2]
