@@ -129,7 +129,9 @@ def test_a_pickle_in_place_of_the_state_runs_nothing(tmp_path: Path, monkeypatch
             return Path.touch, (mark,)
 
     with monkeypatch.context() as patched:
-        patched.setattr(torch, "save", lambda _, buffer: buffer.write(pickle.dumps({"trap": Trap()}, protocol=2)))
+        patched.setattr(
+            torch, "save", lambda _, buffer: buffer.write(pickle.dumps({"trap": Trap()}, protocol=2))
+        )
         kept(tmp_path / "states", 1)
     assert (tmp_path / "states" / "checkpoint-0.pt").read_bytes().startswith(FORMAT)
     with pytest.raises(pickle.UnpicklingError):
