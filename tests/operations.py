@@ -34,8 +34,7 @@ class Pixels:
 def made_for(
     operation: Operation, seed: int, images: int = 600, *, shuffled: bool = False, noise: float = 1.5
 ) -> Dataset:
-    """`images` of two classes, drawn by `seed`; `shuffled` labels tell nothing. `noise`: of "average", in units of the
-    patches' strength."""
+    """`images` of two classes, drawn by `seed`; `shuffled` labels tell nothing; more `noise` makes both sets harder."""
     rng = np.random.default_rng(seed)
     label = np.arange(images) % 2
     draw = {"average": _patches, "maximum": _points}[operation]
@@ -75,8 +74,8 @@ def _patches(rng: np.random.Generator, label: int, noise: float) -> np.ndarray:
     return values
 
 
-def _points(rng: np.random.Generator, label: int, _: float) -> np.ndarray:
-    image = 0.3 * rng.normal(size=(SIDE, SIDE))
+def _points(rng: np.random.Generator, label: int, noise: float) -> np.ndarray:
+    image = 0.2 * noise * rng.normal(size=(SIDE, SIDE))
     if label:
         row, column = rng.integers(0, SIDE - 2, 2)
         image[row : row + 3, column : column + 3] += 3
