@@ -73,7 +73,7 @@ def search_steps(
     device: "auto", "cpu", "cuda" or "cuda:N". workers: see `SearchData`. checkpoint: a folder in which the state is
     kept, every `save_seconds` and at the end; the same call then goes on from there (only what is new is yielded, the
     result has all) and ends bit for bit like an uninterrupted one, on a CPU at an equal number of threads. A method
-    that is no `NetworkSearcher` starts over instead. Raises `nastransfer.train.loop.Diverged` when a loss blows up:
+    that is no `NetworkSearcher` starts over instead. Raises `nastransfer.train.steps.Diverged` when a loss blows up:
     there is no genotype then, and its `last` is the last good step.
     """
     searcher = make_searcher(method, preset, **settings)

@@ -33,7 +33,7 @@ class Run(ABC):
         return self.done in self._ends or self.finished
 
     def advance(self) -> None:
-        """Do the next unit. Raises `nastransfer.train.loop.Diverged` when a loss is no longer a number."""
+        """Do the next unit. Raises `nastransfer.train.steps.Diverged` when a loss is no longer a number."""
         self._unit()
         self.done += 1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,13 @@ import pytest
 from nastransfer.search import drive
 from nastransfer.search.drive import SearchResult, search, search_steps
 from nastransfer.search.run import Run
+from nastransfer.train.checkpoint import Checkpoints
 from tests.planted import planted
 
 # method -> settings that make a search of a second or two
 METHODS: dict[str, dict[str, Any]] = {
-    "darts1": {"channels": 2, "batch": 8, "resolution": None, "steps": 7, "reports": 3},
-    "darts2": {"channels": 2, "batch": 8, "resolution": None, "steps": 5, "reports": 2, "pick": "best_val"},
+    "darts1": {"channels": 2, "batch": 8, "resolution": None, "steps": 14, "reports": 3},
+    "darts2": {"channels": 2, "batch": 8, "resolution": None, "steps": 8, "reports": 2, "pick": "best_val"},
     "enas": {
         "channels": 4,
         "batch": 7,
@@ -55,10 +58,6 @@ METHODS: dict[str, dict[str, Any]] = {
 FLEETING = ("seconds", "peak_bytes", "images_per_second", "device")
 
 
-class Killed(Exception):
-    """Stands for a kill between two units of work."""
-
-
 def lasting(result: SearchResult) -> Any:
     """All of a result that must be the same again."""
 
@@ -68,19 +67,19 @@ def lasting(result: SearchResult) -> Any:
     return result.genotype, [kept(row) for row in result.history], kept(result.cost)
 
 
-def cut_at(monkeypatch: pytest.MonkeyPatch, method: str, unit: int, folder: Path) -> None:
-    """Run until `unit` units are done, saving after each, and die."""
-    advance = Run.advance
+def saved_after_each_unit(method: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> SearchResult:
+    """A whole search that keeps, in `folder`/<units done>, what a kill between two units would leave on disk."""
+    save = Checkpoints.save
 
-    def dying(run: Run) -> None:
-        if run.done == unit:
-            raise Killed
-        advance(run)
+    def saving(checkpoints: Checkpoints, state: Mapping[str, Any]) -> Path:
+        path = save(checkpoints, state)
+        shutil.copytree(checkpoints.folder, folder / str(state["done"]))
+        return path
 
     with monkeypatch.context() as patched:
-        patched.setattr(Run, "advance", dying)
-        with pytest.raises(Killed):
-            search(method, planted(), preset="tiny", checkpoint=folder, save_seconds=0.0, **METHODS[method])
+        patched.setattr(Checkpoints, "save", saving)
+        kept = {"checkpoint": folder / "search", "save_seconds": 0.0}
+        return search(method, planted(), preset="tiny", **kept, **METHODS[method])
 
 
 def units_of(method: str) -> int:
@@ -89,24 +88,30 @@ def units_of(method: str) -> int:
     return searcher.begin(drive.SearchData(planted(), 2), drive.Streams(2, "search", method)).units
 
 
+@pytest.mark.parametrize("number", [2, pytest.param(12, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_search_cut_off_anywhere_ends_the_same(
-    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str,
+    number: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
 ) -> None:
+    """From `number` random points at most, all of them where there are fewer: 50 and more over all methods (slow)."""
     whole = search(method, planted(), preset="tiny", **METHODS[method])
+    assert lasting(saved_after_each_unit(method, tmp_path, monkeypatch)) == lasting(whole)
     units = units_of(method)
-    points = sorted(set(np.random.default_rng(2).integers(1, units, 3).tolist()))
-    for point in points:
-        folder = tmp_path / str(point)
-        cut_at(monkeypatch, method, point, folder)
-        again = search(method, planted(), preset="tiny", checkpoint=folder, **METHODS[method])
+    drawn = np.random.default_rng(2).permutation(np.arange(1, units))[:number]
+    for point in sorted(drawn.tolist()):
+        again = search(method, planted(), preset="tiny", checkpoint=tmp_path / str(point), **METHODS[method])
         assert lasting(again) == lasting(whole), f"cut after {point} of {units} units"
+    record_property("points", len(drawn))
 
 
 def test_a_finished_search_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"preset": "tiny", "checkpoint": tmp_path, **METHODS["darts1"]}
     whole = search("darts1", planted(), **settings)
-    monkeypatch.setattr(Run, "advance", cut_at)
+    monkeypatch.setattr(Run, "advance", None)
     steps = search_steps("darts1", planted(), **settings)
     with pytest.raises(StopIteration) as stop:
         next(steps)
