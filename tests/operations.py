@@ -43,26 +43,33 @@ def made_for(
     )
     if shuffled:
         label = rng.permutation(label)
+    return of_pixels(f"made for {operation}", pixels, label, classes=2, mean=0.45, std=0.2, flip=False)
+
+
+def of_pixels(
+    name: str, pixels: np.ndarray, label: np.ndarray, *, classes: int, mean: float, std: float, flip: bool
+) -> Dataset:
+    """A data set of training images uint8 [n, 3, side, side] with labels [n]; it can be sent to other processes."""
     manifest = Manifest.build(
-        f"made for {operation}",
-        ["one", "other"],
+        name,
+        [f"class {index}" for index in range(classes)],
         label=label,
-        part=np.zeros(images, int),
-        key=mix_keys(7, np.arange(images)),
+        part=np.zeros(len(label), int),
+        key=mix_keys(7, np.arange(len(label))),
         container="made",
-        offset=np.arange(images),
+        offset=np.arange(len(label)),
     )
     return Dataset(
-        name=f"made for {operation}",
+        name=name,
         manifest=manifest,
-        mean=(0.45, 0.45, 0.45),
-        std=(0.2, 0.2, 0.2),
+        mean=(mean, mean, mean),
+        std=(std, std, std),
         terms="made here",
         synthetic=True,
         domain="test",
-        flip=False,
+        flip=flip,
         stem="cifar",
-        pixels=SIDE,
+        pixels=pixels.shape[-1],
         read=Pixels(pixels),
     )
 

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from nastransfer.data.dataset import Dataset
-from nastransfer.data.manifest import Manifest, mix_keys
 from nastransfer.search.drive import search
 from tests.benchmarks.floor import ceilings
-from tests.operations import Pixels
+from tests.operations import of_pixels
 
 IMAGES, SIDE, CLASSES, ROUNDS = 1280, 32, 10, 3
 PURPOSES = ("weights", "architecture", "scoring")
@@ -42,28 +41,7 @@ def noise() -> Dataset:
     """Images of noise: what they show does not change what a step costs."""
     label = np.arange(IMAGES) % CLASSES
     pixels = np.random.default_rng(2).integers(0, 256, (IMAGES, 3, SIDE, SIDE), dtype=np.uint8)
-    manifest = Manifest.build(
-        "noise",
-        [f"class {index}" for index in range(CLASSES)],
-        label=label,
-        part=np.zeros(IMAGES, int),
-        key=mix_keys(7, np.arange(IMAGES)),
-        container="made",
-        offset=np.arange(IMAGES),
-    )
-    return Dataset(
-        name="noise",
-        manifest=manifest,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.3, 0.3, 0.3),
-        terms="made here",
-        synthetic=True,
-        domain="test",
-        flip=True,
-        stem="cifar",
-        pixels=SIDE,
-        read=Pixels(pixels),
-    )
+    return of_pixels("noise", pixels, label, classes=CLASSES, mean=0.5, std=0.3, flip=True)
 
 
 def run() -> dict[str, Any]:
