@@ -103,11 +103,11 @@ class Workers(Generic[Task, Answer]):
 
     def _receive(self, found: dict[int, Answer], waiting: deque[int], lost: Counter[int]) -> None:
         """Wait for at least one answer or one end of a process, and take all that there are."""
-        busy = {worker.pipe: worker for worker in self._processes if worker.task is not None}
-        for pipe in wait(list(busy)):
-            worker = busy[pipe]  # type: ignore[index]
-            task = worker.task
-            assert task is not None
+        busy = [(worker, worker.task) for worker in self._processes if worker.task is not None]
+        ready = wait([worker.pipe for worker, _ in busy])
+        for worker, task in busy:
+            if worker.pipe not in ready:
+                continue
             try:
                 good, answer = worker.pipe.recv()
             except (EOFError, ConnectionResetError):

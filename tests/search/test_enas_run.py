@@ -65,7 +65,7 @@ def test_a_search_reports_from_before_the_first_unit_to_the_last() -> None:
     assert mixture.sum(axis=2) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_multiply_adds_are_those_of_the_drawn_paths() -> None:
+def test_multiply_adds_are_those_of_the_drawn_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     run = enas_run(steps=1, rewards=4, last_samples=1)
     drawn: list[Genotype] = []
     score, train = run.paths.score, run.paths.train_step
@@ -78,7 +78,8 @@ def test_multiply_adds_are_those_of_the_drawn_paths() -> None:
         drawn.extend([genotype] * 3)
         train(genotype, lr)
 
-    run.paths.score, run.paths.train_step = scored, trained  # type: ignore[method-assign]
+    monkeypatch.setattr(run.paths, "score", scored)
+    monkeypatch.setattr(run.paths, "train_step", trained)
     while not run.finished:
         run.advance()
     assert len(drawn) == 3 + 4 + 1
@@ -94,11 +95,13 @@ def test_rewards_are_compared_with_a_mean_that_moves_first() -> None:
     assert run.baseline == pytest.approx(second)
 
 
-def test_a_policy_update_is_one_adam_step_on_the_mean_over_its_samples() -> None:
+def test_a_policy_update_is_one_adam_step_on_the_mean_over_its_samples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The same step by hand: the samples redrawn, their accuracies replaced by known ones."""
     run, twin = enas_run(), enas_run()
     accuracies = iter([0.5, 0.0, 1.0, 0.25])
-    run.paths.score = lambda *_: (next(accuracies), 1.0)  # type: ignore[method-assign]
+    monkeypatch.setattr(run.paths, "score", lambda *_: (next(accuracies), 1.0))
     weights = [value.clone() for value in run.paths.network.parameters()]
     run._policy_update()
     assert all(map(torch.equal, weights, run.paths.network.parameters()))
@@ -116,7 +119,9 @@ def test_a_policy_update_is_one_adam_step_on_the_mean_over_its_samples() -> None
         assert own.detach().numpy() == pytest.approx(other.detach().numpy(), abs=1e-6), name
 
 
-def test_reports_show_the_best_of_the_last_update_and_the_end_the_best_last_sample() -> None:
+def test_reports_show_the_best_of_the_last_update_and_the_end_the_best_last_sample(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     run = to_the_last_samples(enas_run())
     seen: list[tuple[float, Genotype]] = []
     fixed = iter([0.25, 0.75, 0.75, 0.5, 0.0, 0.125, 0.125])
@@ -125,7 +130,7 @@ def test_reports_show_the_best_of_the_last_update_and_the_end_the_best_last_samp
         seen.append((next(fixed), genotype))
         return seen[-1][0], 1.0
 
-    run.paths.score = scored  # type: ignore[method-assign]
+    monkeypatch.setattr(run.paths, "score", scored)
     run._policy_update()
     assert run.report().genotype == seen[1][1]
     while not run.finished:
@@ -136,7 +141,7 @@ def test_reports_show_the_best_of_the_last_update_and_the_end_the_best_last_samp
     assert step.scores["val_top1"] == pytest.approx(100 * np.mean([0.0, 0.125, 0.125]))
 
 
-def test_a_last_sample_may_be_scored_on_the_whole_half() -> None:
+def test_a_last_sample_may_be_scored_on_the_whole_half(monkeypatch: pytest.MonkeyPatch) -> None:
     run = to_the_last_samples(enas_run(last_scored_on="half", batch=7))
     sizes: list[int] = []
 
@@ -144,7 +149,7 @@ def test_a_last_sample_may_be_scored_on_the_whole_half() -> None:
         sizes.append(len(batch[1]))
         return (1.0 if sizes[-1] == 3 else 0.0), 1.0
 
-    run.paths.score = scored  # type: ignore[method-assign]
+    monkeypatch.setattr(run.paths, "score", scored)
     run.advance()
     assert sizes == [7, 7, 7, 3]
     assert run._best is not None

@@ -113,11 +113,16 @@ def test_decoding_takes_the_likeliest_legal_token_of_the_forced_pass() -> None:
             assert int(logs[row, place].masked_fill(~allowed, -torch.inf).argmax()) == tokens[row, place]
 
 
-def test_the_step_goes_uphill() -> None:
+def test_the_step_goes_uphill(monkeypatch: pytest.MonkeyPatch) -> None:
     network, tokens = built(1), sequences(drawn(30))
     states = network.encode(tokens).detach()
     seen: list[Tensor] = []
-    network.decode = lambda moved: seen.append(moved) or tokens  # type: ignore[method-assign,func-returns-value]
+
+    def decode(moved: Tensor) -> Tensor:
+        seen.append(moved)
+        return tokens
+
+    monkeypatch.setattr(network, "decode", decode)
     for step in (0, 10, 100):
         network.improve(tokens, step)
     assert torch.allclose(seen[0], states, atol=1e-6)
@@ -206,17 +211,22 @@ def test_what_the_pool_is_made_of() -> None:
     assert share_entropy(np.full((2, 14, 8), 1 / 8)) == pytest.approx(np.log(8))
 
 
-def test_new_members_are_new_and_as_many_as_wanted() -> None:
+def test_new_members_are_new_and_as_many_as_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = drawn(30)
     network, tokens = built(4), sequences(pool)
     known = [*pool, *drawn(6, seed=9)]
     answers = iter([known[:10], [*known[28:33], known[30]], known[25:]])
-    network.improve = lambda tokens, step: sequences(next(answers))  # type: ignore[method-assign]  # noqa: ARG005
+    monkeypatch.setattr(network, "improve", lambda tokens, step: sequences(next(answers)))  # noqa: ARG005
     found = new_members(network, settings(new=5, pool=30, rerank=1), tokens, pool)
     assert list(found) == known[30:35]
     assert [from_tokens(sequence) for sequence in found.values()] == list(found)
     steps: list[float] = []
-    network.improve = lambda tokens, step: steps.append(step) or tokens  # type: ignore[method-assign,func-returns-value]
+
+    def improve(tokens: Tensor, step: float) -> Tensor:
+        steps.append(step)
+        return tokens
+
+    monkeypatch.setattr(network, "improve", improve)
     assert new_members(network, settings(improved=7), tokens, pool) == {}
     assert steps == list(range(1, 51))
 

@@ -122,7 +122,7 @@ def test_drop_path_reaches_the_shared_weights(monkeypatch: pytest.MonkeyPatch) -
     assert drawn[0][0] == pytest.approx([1 - 0.1 * (cell + 1) / 3 / 6 for cell in range(3)])
 
 
-def test_scores_leave_the_weights_alone_and_sort_the_pool() -> None:
+def test_scores_leave_the_weights_alone_and_sort_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     run = until(nao_run(), "scores")
     before = {name: value.clone() for name, value in run.paths.network.state_dict().items()}
     members = set(run.pool)
@@ -133,7 +133,7 @@ def test_scores_leave_the_weights_alone_and_sort_the_pool() -> None:
         sizes.append(len(batch[1]))
         return score(genotype, batch)
 
-    run.paths.score = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(run.paths, "score", watched)
     until(run, "predictor")
     assert sizes == [10] * 10
     assert all(torch.equal(value, before[name]) for name, value in run.paths.network.state_dict().items())
@@ -147,12 +147,12 @@ def test_a_score_takes_all_images_where_there_are_fewer() -> None:
     assert run.paths.spent.images == 3 * 8 + 10 * 24
 
 
-def test_new_members_replace_the_worst() -> None:
+def test_new_members_replace_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
     run = until(nao_run(), "pool")
     before, network = list(run.pool), run.network
     offered = Genotype.draw(np.random.default_rng(8), 3)
     tokens = [*run.tokens[:2].tolist(), *sequences(offered).tolist()]
-    network.improve = lambda *_: torch.tensor(tokens)  # type: ignore[method-assign]
+    monkeypatch.setattr(network, "improve", lambda *_: torch.tensor(tokens))
     run.advance()
     assert run.pool == [*before[:7], *offered]
     assert [from_tokens(sequence) for sequence in run.tokens.tolist()] == run.pool

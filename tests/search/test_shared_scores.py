@@ -19,8 +19,9 @@ from nastransfer.data.packs import PACKS, find_pack
 from nastransfer.data.streams import Streams
 from nastransfer.search.bilevel import Bilevel
 from nastransfer.search.children import Children
+from nastransfer.search.enas_run import EnasRun
+from nastransfer.search.nao_run import NaoRun
 from nastransfer.search.nsganet import NsgaNet
-from nastransfer.search.run import Run
 from nastransfer.search.searcher import SearchData, make_searcher
 from nastransfer.search.settings import SharedWeights
 from nastransfer.space.genotype import Genotype
@@ -55,17 +56,16 @@ def trained(method: str) -> Supernet:
     """The shared weights of a search at `small` after all of its weight steps."""
     settings = make_searcher(method, "small")
     assert isinstance(settings, SharedWeights)
-    run: Run = settings.begin(data(), Streams(SEED, "search", method))
-    network: Supernet = run.network if isinstance(run, Bilevel) else run.paths.network  # type: ignore[attr-defined]
-    while not run.finished and not _only_answers_left(run):
+    run = settings.begin(data(), Streams(SEED, "search", method))
+    if isinstance(run, Bilevel):
+        network, end = run.network, run.units
+    else:
+        assert isinstance(run, EnasRun | NaoRun)
+        network = run.paths.network
+        end = 1 + max(place for place, unit in enumerate(run.plan) if unit.kind == "weights")
+    while run.done < end:
         run.advance()
     return network
-
-
-def _only_answers_left(run: Run) -> bool:
-    """Whether no weight step of ENAS or NAO is left."""
-    plan = getattr(run, "plan", None)
-    return plan is not None and all(unit.kind != "weights" for unit in plan[run.done :])
 
 
 def shared_scores(network: Supernet) -> list[float]:
