@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from nastransfer.stats.estimate import accuracies
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -29,15 +31,12 @@ class Sample:
         return self.std**2 / (self.n * self.mean**2)
 
 
-def sample(name: str, accuracies: Iterable[float | None]) -> Sample:
+def sample(name: str, runs: Iterable[float | None]) -> Sample:
     """Summarise accuracies; None stands for a run without a result and is left out.
 
     `ValueError`, saying `name`, where no run is left, and for values (NaN too) outside of 0 to 100.
     """
-    values = [float(value) for value in accuracies if value is not None]
-    for value in values:
-        if not 0.0 <= value <= 100.0:
-            raise ValueError(f"{name} has an accuracy of {value}; in percent it is 0 to 100")
+    values = accuracies(name, runs)
     if not values:
         raise ValueError(f"{name} has no run; at least one is needed")
     n = len(values)
