@@ -12,8 +12,13 @@ from nastransfer.stats.sample import Sample, sample
 
 # Tables whose numbers vary what all other rows hold fixed (cells), so that they belong to no arm.
 ABLATIONS = ("table 4",)
+# Random genotypes trained and scored on a source: what a proxy says of them, and no result on a target.
+RANK_AGREEMENT = "rank_agreement"
+
+Scores = tuple[tuple[float, ...], ...]
 
 _ARM = ("study", "target", "method", "preset", "source", "selection")
+_SOURCE = ("study", "source", "selection")
 _SETTING = ("protocol", "cells", "channels", "bn_group", "precision", "preset_version", "n_train", "n_test")
 
 
@@ -67,20 +72,68 @@ def per_search(runs: pl.DataFrame) -> list[float]:
     return grouped["top1_last"].to_list()
 
 
+@dataclass(frozen=True)
+class RankPair:
+    """The same random genotypes scored on a source and trained on a target of one study.
+
+    `proxy` and `target_top1` hold top-1 in percent, one inner tuple a genotype (in the order of `genotypes`), one value
+    an augment seed; they may be ragged. `unpaired` counts the genotypes that are finished on one side only.
+    """
+
+    study: str
+    target: str
+    source: str
+    selection: str
+    genotypes: tuple[str, ...]
+    proxy: Scores
+    target_top1: Scores
+    unpaired: int
+
+    @property
+    def origin(self) -> str:
+        """What the genotypes were scored on, in words."""
+        return source_name(self.source, self.selection)
+
+
 def trainings(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame's own finished trainings. Repeats of a run are no further runs.
 
-    `ValueError` for an accuracy that is none (NaN, outside of (0, 100]), and for a target whose runs were trained under
-    several protocols: their accuracies must not meet in one table.
+    Left out are runs that feed nothing but rank agreement or an ablation. `ValueError` for an accuracy that is none
+    (NaN, outside of 0 to 100), and for a target whose runs were trained under several protocols: their accuracies must
+    not meet in one table.
     """
-    rows = frame.filter(pl.col("kind") == "augment", pl.col("origin").is_in(["own", "linked"]))
-    rows = rows.filter(pl.col("top1_last").is_not_null())
-    _check_accuracies(rows)
-    for (target,), runs in rows.group_by("target", maintain_order=True):
-        settings = runs.select(_SETTING).unique(maintain_order=True)
-        if settings.height > 1:
-            raise ValueError(_mixed(str(target), settings))
+    rows = _finished(frame)
+    rows = rows.filter(_feeds().list.set_difference([RANK_AGREEMENT, *ABLATIONS]).list.len().fill_null(1) > 0)
+    _check_protocols(rows)
     return rows
+
+
+def rank_pairs(frame: pl.DataFrame) -> list[RankPair]:
+    """What each source says of random genotypes beside what each target says, by study, target and source.
+
+    A source is a data set or proxy whose runs feed rank agreement, and every other target of the study: its random
+    runs rank the same genotypes on the whole set. Genotypes meet by their text; a pair without any is left out.
+    `ValueError` for accuracies that are none and for mixed protocols, as in `trainings`.
+    """
+    ranked = _finished(frame).filter(_feeds().list.contains(RANK_AGREEMENT), method=RANDOM)
+    ranked = ranked.with_columns(
+        pl.col("source").fill_null(pl.col("target")), pl.col("selection").fill_null("all")
+    )
+    _check_protocols(ranked, "study", "source", "selection")
+    trained = trainings(frame).filter(method=RANDOM)
+    whole = trained.with_columns(source="target", selection=pl.lit("all"))
+    whole = whole.join(ranked, on=_SOURCE, how="anti", nulls_equal=True)
+    pairs = []
+    for (study, target), on_target in trained.group_by("study", "target"):
+        others = whole.filter(pl.col("source") != target)
+        for (_, source, selection), on_source in (
+            pl.concat([ranked, others]).filter(study=study).group_by(_SOURCE)
+        ):
+            pairs.append(
+                RankPair(str(study), str(target), str(source), str(selection), *_met(on_source, on_target))
+            )
+    found = [pair for pair in pairs if pair.genotypes]
+    return sorted(found, key=lambda pair: (pair.target, pair.study, pair.source, pair.selection))
 
 
 def published_accuracies(frame: pl.DataFrame) -> pl.DataFrame:
@@ -128,6 +181,41 @@ def _counterparts(
         return runs, baseline, ()
     kept = runs.filter(pl.col("augment_seed").is_in(shared, nulls_equal=True))
     return kept, baseline, (f"augment seed {', '.join(map(str, alone))} left out: no random run has it",)
+
+
+def _finished(frame: pl.DataFrame) -> pl.DataFrame:
+    """Own finished trainings of any use, their accuracies checked."""
+    rows = frame.filter(pl.col("kind") == "augment", pl.col("origin").is_in(["own", "linked"]))
+    rows = rows.filter(pl.col("top1_last").is_not_null())
+    _check_accuracies(rows)
+    return rows
+
+
+def _feeds() -> pl.Expr:
+    """What a row is for, as a list; null where it does not say."""
+    return pl.col("feeds").str.split(",")
+
+
+def _met(on_source: pl.DataFrame, on_target: pl.DataFrame) -> tuple[tuple[str, ...], Scores, Scores, int]:
+    """The genotypes of both sides, their scores on each, and the number of genotypes that only one side has."""
+    sides = []
+    for rows in (on_source, on_target):
+        runs = rows.sort("search_seed", "augment_seed").unique(
+            ["genotype", "augment_seed"], maintain_order=True
+        )
+        grouped = runs.group_by("genotype", maintain_order=True).agg("top1_last")
+        sides.append({genotype: tuple(scores) for genotype, scores in grouped.iter_rows()})
+    source, target = sides
+    genotypes = tuple(genotype for genotype in target if genotype in source)
+    proxy, top1 = (tuple(side[genotype] for genotype in genotypes) for side in sides)
+    return genotypes, proxy, top1, len(source.keys() ^ target.keys())
+
+
+def _check_protocols(rows: pl.DataFrame, *within: str) -> None:
+    for (target, *_), runs in rows.group_by("target", *within, maintain_order=True):
+        settings = runs.select(_SETTING).unique(maintain_order=True)
+        if settings.height > 1:
+            raise ValueError(_mixed(str(target), settings))
 
 
 def _check_accuracies(rows: pl.DataFrame) -> None:
