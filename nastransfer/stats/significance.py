@@ -16,12 +16,15 @@ from nastransfer.stats.sample import t_quantile
 
 Runs = Iterable[float | None]
 RESAMPLES = 9_999  # where the ways to split the runs are fewer, each is tried and the p value is exact
+LEAST_ERROR = 1e-9  # percentage points
 
 
 def permutation_test(acc_method: Runs, acc_random: Runs, seed: int = 2) -> float | None:
-    """P value of a permutation test of the difference in mean accuracy (Fisher 1935; scipy.stats.permutation_test).
+    """P value of a permutation test of Welch's t of the mean accuracies (Janssen 1997; scipy.stats.permutation_test).
 
-    It asks whether labels are exchangeable: at unequal n, unequal spreads make it say so too.
+    Dividing by the standard error keeps the test close to its level where spreads differ: at 5 against 30 runs and 3
+    times the spread in the method's, 7% of tests without any difference come out below 0.05; the plain difference of
+    means has 32% (1,500 simulations of normal runs; with skewed ones 12 and 31%).
     """
     from scipy.stats import permutation_test as permute
 
@@ -29,14 +32,18 @@ def permutation_test(acc_method: Runs, acc_random: Runs, seed: int = 2) -> float
     if min(len(method), len(random)) < FEWEST_RUNS:
         return None
     found = permute(
-        (method, random), _difference, vectorized=True, n_resamples=RESAMPLES, rng=np.random.default_rng(seed)
+        (method, random), _welch, vectorized=True, n_resamples=RESAMPLES, rng=np.random.default_rng(seed)
     )
     return float(found.pvalue)
 
 
-def _difference(method: np.ndarray, random: np.ndarray, axis: int) -> np.ndarray:
-    difference: np.ndarray = np.mean(method, axis=axis) - np.mean(random, axis=axis)
-    return difference
+def _welch(method: np.ndarray, random: np.ndarray, axis: int) -> np.ndarray:
+    sides = method, random
+    difference = np.mean(method, axis=axis) - np.mean(random, axis=axis)
+    variances = [np.var(side, axis=axis, ddof=1) / side.shape[axis] for side in sides]
+    # Where all runs of each side are equal, rounding alone must not decide.
+    t: np.ndarray = difference / np.maximum(np.sqrt(variances[0] + variances[1]), LEAST_ERROR)
+    return t
 
 
 def mann_whitney(acc_method: Runs, acc_random: Runs) -> float | None:
