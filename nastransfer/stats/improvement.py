@@ -65,13 +65,13 @@ def relative_improvement(
     variance = sum(parts)
     freedom = variance**2 / (parts[0] ** 2 / (method.n - 1) + parts[1] ** 2 / (random.n - 1))
     centre, half = math.log(method.mean / random.mean), t_quantile(freedom, confidence) * math.sqrt(variance)
-    low, high = 100.0 * _expm1(centre - half), 100.0 * _expm1(centre + half)
+    low, high = percent_change(centre - half), percent_change(centre + half)
     return RelativeImprovement(estimate, low, high, method.n, random.n, WELCH)
 
 
-def _expm1(exponent: float) -> float:
-    """exp(x) - 1, infinite where it overflows: two wild runs can leave an interval without an upper end."""
+def percent_change(log_ratio: float) -> float:
+    """100 (exp(x) - 1), infinite where it overflows: two wild runs can leave an interval without an upper end."""
     try:
-        return math.expm1(exponent)
+        return 100.0 * math.expm1(log_ratio)
     except OverflowError:
         return math.inf
