@@ -1,0 +1,40 @@
+"""What a check of printed numbers found, and how checks look printed numbers up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from nastransfer.report.derived import NASTRANSFER
+from nastransfer.report.names import method_name, source_name
+from nastransfer.study.published import published
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check of printed numbers. `holds` is None where the numbers raise a doubt and no statement is wrong."""
+
+    key: str
+    where: str
+    stated: str
+    found: str
+    holds: bool | None
+    arithmetic: tuple[str, ...]
+
+
+def printed_top1(**where: Any) -> float:
+    """The one printed accuracy of this method, table and setting."""
+    rows = published().filter(pl.col("top1_last").is_not_null(), study=NASTRANSFER, **where)
+    return float(rows["top1_last"].item())
+
+
+def arm_name(row: dict[str, Any]) -> str:
+    """Method and source of a row, in words."""
+    return f"{method_name(row['method'])}, {source_name(row['source'], row['selection'])}"
+
+
+def sum_of(row: dict[str, Any]) -> str:
+    """The arithmetic of a derived value."""
+    return f"{row['formula']} = {row['value']:.2f}"
