@@ -102,8 +102,7 @@ def trainings(frame: pl.DataFrame) -> pl.DataFrame:
     (NaN, outside of 0 to 100), and for a target whose runs were trained under several protocols: their accuracies must
     not meet in one table.
     """
-    rows = _finished(frame)
-    rows = rows.filter(_feeds().list.set_difference([RANK_AGREEMENT, *ABLATIONS]).list.len().fill_null(1) > 0)
+    rows = _feeding_more_than(_finished(frame), RANK_AGREEMENT, *ABLATIONS)
     _check_protocols(rows)
     return rows
 
@@ -144,7 +143,11 @@ def published_accuracies(frame: pl.DataFrame) -> pl.DataFrame:
 
 def arms(frame: pl.DataFrame) -> list[Arm]:
     """The arms of a results frame by target, method and source; random sampling is the baseline of each, and no arm."""
-    rows = trainings(frame)
+    return arms_of(trainings(frame))
+
+
+def arms_of(rows: pl.DataFrame) -> list[Arm]:
+    """The arms of rows that `trainings` or `by_cells` gave."""
     random = dict(rows.filter(method=RANDOM).group_by("study", "target"))
     searched = rows.filter(pl.col("method").ne_missing(RANDOM))
     presets = {key: runs["preset"].n_unique() for key, runs in searched.group_by("study", "method")}
@@ -164,9 +167,27 @@ def arms(frame: pl.DataFrame) -> list[Arm]:
 
 def baselines(frame: pl.DataFrame) -> list[Arm]:
     """Random sampling on each target, as an arm without a baseline of its own."""
-    rows = trainings(frame).filter(method=RANDOM)
-    groups = rows.sort("study", "target").group_by("study", "target", maintain_order=True)
+    return baselines_of(trainings(frame))
+
+
+def baselines_of(rows: pl.DataFrame) -> list[Arm]:
+    """Random sampling of rows that `trainings` or `by_cells` gave."""
+    groups = (
+        rows.filter(method=RANDOM).sort("study", "target").group_by("study", "target", maintain_order=True)
+    )
     return [Arm(str(s), str(t), RANDOM, None, None, None, runs, runs.clear()) for (s, t), runs in groups]
+
+
+def by_cells(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
+    """The ablation over depth: cells, ascending, to the trainings of that depth, those that feed an ablation included.
+
+    `ValueError` for accuracies that are none, and where the trainings on a target differ in more than their cells.
+    """
+    rows = _feeding_more_than(_finished(frame), RANK_AGREEMENT)
+    alike = rows.with_columns(pl.col("protocol").str.replace(r"\+cells\d+", ""))
+    _check_protocols(alike.with_columns(cells=pl.lit(None, pl.Int64)))
+    depths = rows.partition_by("cells", as_dict=True, maintain_order=True)
+    return {int(cells): part for (cells,), part in sorted(depths.items())}
 
 
 def _counterparts(
@@ -189,6 +210,11 @@ def _finished(frame: pl.DataFrame) -> pl.DataFrame:
     rows = rows.filter(pl.col("top1_last").is_not_null())
     _check_accuracies(rows)
     return rows
+
+
+def _feeding_more_than(rows: pl.DataFrame, *uses: str) -> pl.DataFrame:
+    """Rows that are for something else besides these uses, or do not say what they are for."""
+    return rows.filter(_feeds().list.set_difference(list(uses)).list.len().fill_null(1) > 0)
 
 
 def _feeds() -> pl.Expr:

@@ -8,7 +8,17 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nastransfer.report.arms import arms, baselines, rank_pairs, trainings
+from nastransfer.report.arms import (
+    arms,
+    arms_of,
+    baselines,
+    baselines_of,
+    by_cells,
+    per_search,
+    rank_pairs,
+    trainings,
+)
+from nastransfer.report.gaps import gaps, gaps_in_words
 from tests.report.rows import small_study, study, training
 
 
@@ -96,3 +106,53 @@ def test_what_has_nothing_to_pair_gives_no_pair() -> None:
 def test_bad_scores_and_mixed_protocols_of_a_source_are_refused(row: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         rank_pairs(pl.concat([both(), study(row)]))
+
+
+def depths() -> pl.DataFrame:
+    """The small study at its 5 cells, and draw 0 and search 2 at 8 cells as an ablation, each 5 points lower."""
+    deeper = {"cells": 8, "protocol": "tiny+cells8", "feeds": "table 4"}
+    rows = [training("random", 0, 64.0, run="r8", **deeper), training("darts1", 2, 66.0, run="d8", **deeper)]
+    return pl.concat([small_study(), study(*rows)])
+
+
+def test_an_ablation_over_depth_has_its_own_way_and_disturbs_no_other_table() -> None:
+    assert trainings(depths()).equals(trainings(small_study()))
+    found = by_cells(depths())
+    assert list(found) == [5, 8] and found[5].height == 7
+    (arm,) = arms_of(found[8])
+    assert (arm.accuracies, per_search(arm.baseline)) == ([66.0], [64.0])
+    assert [one.accuracies for one in baselines_of(found[8])] == [[64.0]]
+
+
+def test_what_feeds_no_ablation_is_still_refused_elsewhere() -> None:
+    unmarked = depths().with_columns(feeds=pl.lit(None, pl.String))
+    with pytest.raises(ValueError, match=r"under 2 protocols, .* 'tiny' cells=5; 'tiny\+cells8' cells=8"):
+        trainings(unmarked)
+    assert list(by_cells(unmarked)) == [5, 8]
+
+
+@pytest.mark.parametrize("changed", [{"protocol": "small"}, {"channels": 16}, {"n_train": 900}])
+def test_depths_that_differ_in_more_than_cells_are_refused(changed: dict[str, Any]) -> None:
+    more = study(training("darts1", 3, 70.0, cells=11, **changed))
+    with pytest.raises(ValueError, match="target 'glyphs' was trained under 2 protocols"):
+        by_cells(pl.concat([depths(), more]))
+
+
+def test_gaps_are_counted_beside_what_other_arms_have() -> None:
+    assert gaps(small_study()).is_empty() and gaps(study()).is_empty()
+    frame = small_study().filter((pl.col("source") != "digits") | (pl.col("search_seed") != 3))
+    searched = {**training("darts1", 4, None), "kind": "search", "target": None}
+    rows = [training("random", 0, 68.0, augment_seed=3), searched, {**searched, "method": "enas"}]
+    missing = gaps(pl.concat([frame, study(*rows)]))
+    counted = missing.select("method", "source", "target", "finished", "expected").rows()
+    assert counted == [
+        ("darts1", "digits", "glyphs", 1, 6),
+        ("darts1", "glyphs", "glyphs", 2, 6),
+        ("enas", "digits", None, 0, None),
+        ("random", None, "glyphs", 4, 6),
+    ]
+    assert gaps_in_words(missing)[0] == (
+        "Unfinished: DARTS (1st order), from digits, on glyphs (synthetic): 1 of 6 trainings."
+    )
+    assert gaps_in_words(missing)[2] == "Unfinished: of what ENAS, from digits found, nothing is trained yet."
+    assert "random sampling, on glyphs (synthetic): 4 of 6" in gaps_in_words(missing)[3]
