@@ -68,7 +68,7 @@ def _two_baselines() -> Finding:
         f"Table 2 was computed with {value}%. The choice turns the sign of RI from CIFAR10 for {listed(methods)}, and "
         f"of {flips.height} arms in all",
         False,
-        (f"RI against {value} and against {printed}, augment seed 2", *lines),
+        (f"RI against {value} and {printed}, augment seed 2", *lines),
     )
 
 
@@ -174,7 +174,7 @@ def _depth_against_random() -> Finding:
         "accuracies by depth, random sampling's among them",
         f"random sampling falls faster: of {len(lines)} arms, RI of {rising} is higher at 60 cells than at 20",
         None,
-        ("RI at 20 / 40 / 60 cells against the random sampling of the same depth", *lines),
+        ("RI at 20 / 40 / 60 cells, random of equal depth", *lines),
     )
 
 

@@ -10,6 +10,8 @@ from nastransfer.report.arms import trainings
 from nastransfer.report.names import RANDOM, method_name, set_name, source_name
 
 _ARM = ("study", "method", "preset", "source", "selection")
+# Arms that a paragraph names.
+_MOST_NAMED = 8
 _COLUMNS = {**dict.fromkeys((*_ARM, "target"), pl.String), "finished": pl.Int64, "expected": pl.Int64}
 
 
@@ -46,17 +48,20 @@ def gaps_of(trained: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, _COLUMNS).sort(*_ARM, "target", nulls_last=True)
 
 
-def gaps_in_words(missing: pl.DataFrame) -> list[str]:
-    """One sentence an arm, for below a table; nothing where nothing is missing."""
-    return [_sentence(row) for row in missing.iter_rows(named=True)]
+def gaps_in_words(missing: pl.DataFrame) -> str:
+    """One paragraph for below a table; empty where nothing is missing."""
+    if missing.is_empty():
+        return ""
+    said = [_item(row) for row in missing.head(_MOST_NAMED).iter_rows(named=True)]
+    if missing.height > _MOST_NAMED:
+        said.append(f"and {missing.height - _MOST_NAMED} more arms")
+    return f"Unfinished, by what else the study has: {'; '.join(said)}."
 
 
-def _sentence(row: dict[str, Any]) -> str:
+def _item(row: dict[str, Any]) -> str:
     name = method_name(row["method"])
     if row["method"] != RANDOM:
-        name += f", from {source_name(row['source'], row['selection'])}"
+        name += f" from {source_name(row['source'], row['selection'])}"
     if row["target"] is None:
-        return f"Unfinished: of what {name} found, nothing is trained yet."
-    return (
-        f"Unfinished: {name}, on {set_name(row['target'])}: {row['finished']} of {row['expected']} trainings."
-    )
+        return f"{name}, searched and not yet trained"
+    return f"{name} on {set_name(row['target'])}, {row['finished']} of {row['expected']} trainings"

@@ -151,8 +151,15 @@ def test_gaps_are_counted_beside_what_other_arms_have() -> None:
         ("enas", "digits", None, 0, None),
         ("random", None, "glyphs", 4, 6),
     ]
-    assert gaps_in_words(missing)[0] == (
-        "Unfinished: DARTS (1st order), from digits, on glyphs (synthetic): 1 of 6 trainings."
+    assert gaps_in_words(missing) == (
+        "Unfinished, by what else the study has: DARTS (1st order) from digits on glyphs (synthetic), 1 of 6 trainings; "
+        "DARTS (1st order) from glyphs (synthetic), p1 on glyphs (synthetic), 2 of 6 trainings; "
+        "ENAS from digits, searched and not yet trained; random sampling on glyphs (synthetic), 4 of 6 trainings."
     )
-    assert gaps_in_words(missing)[2] == "Unfinished: of what ENAS, from digits found, nothing is trained yet."
-    assert "random sampling, on glyphs (synthetic): 4 of 6" in gaps_in_words(missing)[3]
+
+
+def test_of_many_gaps_some_are_named() -> None:
+    rows = [training("enas", seed, 70.0, source=f"set{seed:02}") for seed in range(11)]
+    said = gaps_in_words(gaps(study(*rows)))
+    assert said.count("1 of 11 trainings") == 8 and said.endswith("; and 3 more arms.")
+    assert gaps_in_words(gaps(study())) == ""

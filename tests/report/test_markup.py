@@ -1,0 +1,74 @@
+"""Tables as HTML, LaTeX and CSV: what they hold, and that no name becomes markup, a command or a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import polars as pl
+import pytest
+
+from nastransfer.report.latex import latex_table, latex_text
+from nastransfer.report.markup import html_table
+from nastransfer.report.sheets import csv_text
+
+
+def test_line_breaks_of_a_cell_stay_and_its_text_is_escaped() -> None:
+    html = html_table("<c>", ("a&b", "x"), [("1.0 ± 2\n<b>", "plain")], ("p<q",))
+    assert "<caption>&lt;c&gt;</caption>" in html and '<th scope="col">a&amp;b</th>' in html
+    assert "<span>1.0\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}2<br>&lt;b&gt;</span></td>" in html
+    assert 'data-label="x">plain</td>' in html and html.endswith("<p>p&lt;q</p></div>")
+
+
+def test_only_short_lines_are_kept_whole() -> None:
+    def kinds(text: str) -> set[str]:
+        cell = html_table("", ("h",), [(text,)]).partition("<tbody>")[2]
+        return set(cell.partition('class="')[2].partition('"')[0].split())
+
+    assert (
+        "lines" in kinds("short\nlines")
+        and "lines" not in kinds("one")
+        and "lines" not in kinds("a\n" + "b " * 30)
+    )
+    assert "name" in kinds("imagenet1k") and "name" not in kinds("two\nlines")
+
+
+def test_latex_shows_every_sign_as_it_is() -> None:
+    escaped = latex_text(r"50% of a_b & {c} #1 $x$ \cmd ~ ^ < > | ±")
+    assert escaped == (
+        r"50\% of a\_b \& \{c\} \#1 \$x\$ \textbackslash{}cmd \textasciitilde{} \textasciicircum{} "
+        r"\textless{} \textgreater{} \textbar{} $\pm$"
+    )
+    assert latex_text("-0.5 to +2, a-1, x -3") == "$-$0.5 to +2, a-1, x $-$3"
+    assert latex_text("a--b\nc → d") == r"a-{}-b c $\rightarrow$ d"
+
+
+def test_a_latex_table_has_its_rows_and_no_argument_after_a_row() -> None:
+    text = latex_table("A & B", ("x", "y"), [("[1]", "*"), ("2 ± 1\nn = 3", "-4")], ("Note_1",), "tab:t")
+    lines = text.splitlines()
+    assert lines[:3] == [r"\begin{table}", r"\caption{A \& B}", r"\label{tab:t}"]
+    assert lines[3:10] == [
+        r"\begin{tabular}{ll}",
+        r"\hline",
+        r"x & y \\",
+        r"\hline",
+        r"{[}1{]} & {*} \\",
+        r"\begin{tabular}[t]{@{}l@{}}2 $\pm$ 1 \\ n = 3\end{tabular} & $-$4 \\",
+        r"\hline",
+    ]
+    assert lines[-2:] == [r"\noindent Note\_1", r"\end{table}"] and text.count("{") == text.count("}")
+    assert r"\label" not in latex_table("c", ("x",), [])
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_a_name_becomes_no_formula_and_numbers_stay_numbers(start: str) -> None:
+    name = f'{start}HYPERLINK("http://x","y")'
+    text = csv_text(pl.DataFrame({"name": [name, "plain", None], start + "top1": [-0.5, None, 3.0]}))
+    header, first, second, third = csv.reader(io.StringIO(text, newline=""))
+    assert header == ["name", "'" + start + "top1"] and first == ["'" + name, "-0.5"]
+    assert second == ["plain", ""] and third == ["", "3.0"]
+
+
+def test_what_no_cell_can_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"columns \['runs'\] hold lists"):
+        csv_text(pl.DataFrame({"runs": [[1, 2]]}))
