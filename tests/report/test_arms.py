@@ -152,7 +152,8 @@ def test_gaps_are_counted_beside_what_other_arms_have() -> None:
         ("random", None, "glyphs", 4, 6),
     ]
     assert gaps_in_words(missing) == (
-        "Unfinished, by what else the study has: DARTS (1st order) from digits on glyphs (synthetic), 1 of 6 trainings; "
+        "Unfinished, by what else the study has: "
+        "DARTS (1st order) from digits on glyphs (synthetic), 1 of 6 trainings; "
         "DARTS (1st order) from glyphs (synthetic), p1 on glyphs (synthetic), 2 of 6 trainings; "
         "ENAS from digits, searched and not yet trained; random sampling on glyphs (synthetic), 4 of 6 trainings."
     )

@@ -124,11 +124,7 @@ def test_table_4_has_the_ablation_and_averages_augment_seeds() -> None:
 
 
 def test_presets_are_told_apart_only_where_there_are_several() -> None:
-    assert (
-        table_3(small_study())["preset"].null_count()
-        if False
-        else table_3(small_study()).cells["preset"].null_count()
-    )
+    assert set(table_3(small_study()).cells["preset"]) == {None}
     more = study(training("darts1", 2, 75.0, preset="short", run="again"))
     named = table_3(pl.concat([small_study(), more])).cells.filter(method="darts1")["preset"]
     assert sorted(set(named)) == ["short", "tiny"]
@@ -151,7 +147,7 @@ def test_what_is_no_accuracy_is_refused(make: Callable[[pl.DataFrame], PaperTabl
 
 @EVERY
 def test_mixed_protocols_are_refused_and_named(make: Callable[[pl.DataFrame], PaperTable]) -> None:
-    with pytest.raises(ValueError, match="target 'glyphs' was trained under 2 protocols.*'tiny'; 'short'"):
+    with pytest.raises(ValueError, match=r"target 'glyphs' was trained under 2 protocols.*'tiny'; 'short'"):
         make(pl.concat([small_study(), study(training("darts1", 9, 80.0, protocol="short"))]))
 
 
@@ -190,7 +186,7 @@ def test_a_cell_has_a_line_for_each_thing() -> None:
     ri = relative_improvement([50.5, 56.5], [50.5, 52.5])
     lines = ["+3.88 ± 8.24", "n = 2 against 2", f"{ri.low:+.2f} to {ri.high:+.2f}", "published -16.26"]
     assert "<br>".join([*lines, "difference +20.14"]) in html
-    assert "standard deviation (ddof 1)" in html and "<td" in html
+    assert "standard deviation (ddof 1)" in html
     few = paper_html(table_3(paper_like())).replace("\N{NO-BREAK SPACE}", " ")
     assert "53.00 ± 4.24, n = 2<br>" in few and "<br>published 56.58, difference -3.58" in few
 
