@@ -1,4 +1,4 @@
-"""The panels of the transfer figure: one for each target and pair of sources, in it a cross of runs for each method.
+"""Figure 3 of the paper: transfer against the best direct search on the target or a proxy of it, with the diagonal.
 
 Searches on two sets have no natural partners, so no run is paired with another: a method's transfer runs stand above
 and below its two means, its direct runs to their left and right. Random sampling lies on the diagonal.
@@ -6,68 +6,126 @@ and below its two means, its direct runs to their left and right. Random samplin
 
 from __future__ import annotations
 
-import html
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 
 from nastransfer.report.arms import Arm, arms, baselines, published_accuracies
-from nastransfer.report.marks import axis_range, dots, error_bars, published_marks
-from nastransfer.report.names import RANDOM, method_name, source_name
-from nastransfer.report.style import NEUTRAL, darker, wrapped
+from nastransfer.report.diagonal import diagonal_sheet, finish_panel
+from nastransfer.report.grid import Sheet, Words
+from nastransfer.report.marks import (
+    axis_range,
+    between,
+    dots,
+    interval_bar,
+    key,
+    mean_mark,
+    published_marks,
+    summary_words,
+    with_hover,
+)
+from nastransfer.report.names import RANDOM, method_name, set_name, source_name
+from nastransfer.report.style import NEUTRAL, Look, darker, empty_figure, method_looks
 
-_PAIR = ("study", "target", "method", "preset")
+TITLE = "Transfer against the best direct search"
+NOTE = "Large: both means, 95% intervals. Transfer runs lie above and below, hollow direct runs beside."
+CAVEAT = "Winner's curse: the best direct search was picked by these very runs, so its mean is too high."
+NOTHING = (
+    "Nothing to compare yet: one method needs finished trainings both from another data set (transfer) and from the "
+    "target itself or a proxy of it (direct)."
+)
+
+_SAME = ("study", "target", "method", "preset")
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """Transfer against direct search on one target: `pairs` (transfer, direct) of arms, and `printed` numbers.
+    """A method's transfer from one source beside its best direct search on the same target, out of `choices` many."""
 
-    `transfer` and `direct` name what was searched on. `printed` has the column `direct_top1` beside `top1_last`.
-    """
+    transfer: Arm
+    direct: Arm
+    choices: int
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Transfer from one source to one target; `printed` has the columns `direct_top1` and `direct_from`."""
 
     target: str
-    transfer: str
-    direct: str
+    source: str
+    crossings: list[Crossing]
+    random: list[Arm]
     printed: pl.DataFrame
-    pairs: list[tuple[Arm, Arm]] = field(default_factory=list)
-    random: list[Arm] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """From where to where."""
+        return f"{self.source}\nto {set_name(self.target)}"
 
     @property
     def methods(self) -> list[str]:
-        return [*(transfer.method for transfer, _ in self.pairs), *self.printed["method"]]
+        return [*(one.transfer.method for one in self.crossings), *self.printed["method"]]
 
 
-def crossings(frame: pl.DataFrame) -> list[Crossing]:
-    """Every transfer source against every direct one that a method shares with it, by target."""
-    printed = _printed_pairs(published_accuracies(frame))
-    found = {}
-    for (target, transfer, direct), rows in printed.group_by(
-        "target", "from", "direct_from", maintain_order=True
-    ):
-        found[target, transfer, direct] = Crossing(str(target), str(transfer), str(direct), rows)
+def transfer_versus_direct(frame: pl.DataFrame) -> go.Figure:
+    """Top-1 of transfer against each method's best direct search, a panel for each target and source (Figure 3).
+
+    The best is the one of the highest mean. `ValueError` as `arms.trainings` says.
+    """
+    panels = transfer_panels(frame)
+    if not panels:
+        return empty_figure(NOTHING, TITLE)
+    looks = method_looks(method for panel in panels for method in panel.methods)
+    chosen = any(one.choices > 1 for panel in panels for one in panel.crossings)
+    words = Words(TITLE, f"{NOTE} {CAVEAT}" if chosen else NOTE, _in_words(panels, chosen))
+    sheet = diagonal_sheet(words, [panel.title for panel in panels], _keys(panels, looks))
+    reaches = {
+        panel.target: _reach([one for one in panels if one.target == panel.target]) for panel in panels
+    }
+    for number, panel in enumerate(panels, 1):
+        _draw(sheet, number, panel, looks, reaches[panel.target])
+    return sheet.figure()
+
+
+def transfer_panels(frame: pl.DataFrame) -> list[Panel]:
+    """By target and source; published pairs join the first study's panel of the same source."""
+    frame = with_hover(frame)
     own, random = arms(frame), baselines(frame)
-    for transfer in own:
-        for direct in own:
-            if (
-                transfer.direct
-                or not direct.direct
-                or any(getattr(transfer, n) != getattr(direct, n) for n in _PAIR)
-            ):
-                continue
-            place = (transfer.target, transfer.origin, direct.origin)
-            crossing = found.setdefault(place, Crossing(*place, printed.clear()))
-            crossing.pairs.append((transfer, direct))
-    filled = [
-        replace(one, random=[arm for arm in random if arm.target == one.target]) for one in found.values()
-    ]
-    return sorted(filled, key=lambda one: (one.target, one.transfer, one.direct))
+    printed = _printed_pairs(published_accuracies(frame))
+    several = len({arm.study for arm in own}) > 1
+    best = _best_direct(own)
+    found: dict[tuple[str, str, str], list[Crossing]] = {}
+    for arm in own:
+        choice = best.get(tuple(getattr(arm, name) for name in _SAME))
+        if choice is not None and not arm.direct:
+            found.setdefault((arm.target, arm.origin, arm.study), []).append(Crossing(arm, *choice))
+    panels = []
+    for (target, origin, study), crossings in sorted(found.items()):
+        here = (pl.col("target") == target) & (pl.col("from") == origin)
+        beside = [arm for arm in random if (arm.target, arm.study) == (target, study)]
+        source = f"{origin} ({study})" if several else origin
+        panels.append(Panel(target, source, crossings, beside, printed.filter(here)))
+        printed = printed.filter(~here)
+    for (target, origin), rows in printed.group_by("target", "from", maintain_order=True):
+        panels.append(Panel(str(target), str(origin), [], [], rows))
+    return panels
+
+
+def _best_direct(own: list[Arm]) -> dict[tuple[Any, ...], tuple[Arm, int]]:
+    """By study, target, method and preset: the direct arm of the highest mean, and out of how many."""
+    direct: dict[tuple[Any, ...], list[Arm]] = {}
+    for arm in own:
+        if arm.direct:
+            direct.setdefault(tuple(getattr(arm, name) for name in _SAME), []).append(arm)
+    return {
+        same: (max(group, key=lambda arm: arm.summary.mean), len(group)) for same, group in direct.items()
+    }
 
 
 def _printed_pairs(printed: pl.DataFrame) -> pl.DataFrame:
-    """Published transfer accuracies with the direct ones of the same table, method and augment seed.
+    """Published transfer accuracies with the best direct one of the same table, method and augment seed.
 
     Columns besides the frame's: `direct_top1`, and in words `from` and `direct_from`. Random sampling of the same table
     is its own partner.
@@ -78,8 +136,9 @@ def _printed_pairs(printed: pl.DataFrame) -> pl.DataFrame:
     named = printed.with_columns(origin.alias("from"))
     searched = named.filter(pl.col("source").is_not_null())
     renamed = {"top1_last": "direct_top1", "from": "direct_from"}
-    direct = searched.filter(pl.col("source") == pl.col("target")).rename(renamed)
     same = ["run", "target", "method", "augment_seed"]
+    direct = searched.filter(pl.col("source") == pl.col("target")).rename(renamed).sort("direct_top1")
+    direct = direct.unique(same, keep="last", maintain_order=True)
     transfer = searched.filter(pl.col("source") != pl.col("target"))
     pairs = transfer.join(direct.select(*same, *renamed.values()), on=same)
     panels = pairs.select("run", "target", "from", "direct_from").unique(maintain_order=True)
@@ -87,64 +146,76 @@ def _printed_pairs(printed: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([pairs, random.with_columns(direct_top1="top1_last").select(pairs.columns)])
 
 
-def draw_crossing(figure: go.Figure, place: int, crossing: Crossing, colours: dict[str, str]) -> None:
-    """Draw into subplot `place` (from 1)."""
-    values = [*crossing.printed["top1_last"], *crossing.printed["direct_top1"]]
-    for arm in crossing.random:
+def _keys(panels: list[Panel], looks: dict[str, Look]) -> list[dict[str, Any]]:
+    keys = [key(method_name(method), look) for method, look in looks.items() if method != RANDOM]
+    if any(panel.random for panel in panels) or RANDOM in looks:
+        keys.append(key(method_name(RANDOM), method_looks([RANDOM])[RANDOM]))
+    if any(not panel.printed.is_empty() for panel in panels):
+        keys.append(key("hollow: published", symbol="circle-open", line={"width": 2}))
+    return keys
+
+
+def _reach(panels: list[Panel]) -> list[float]:
+    """Range of both axes, the same in all panels of a target."""
+    values: list[float] = []
+    ends: list[float] = []
+    for panel in panels:
+        values += [*panel.printed["top1_last"], *panel.printed["direct_top1"]]
+        own = [arm for one in panel.crossings for arm in (one.transfer, one.direct)]
+        values += [top1 for arm in [*own, *panel.random] for top1 in arm.runs["top1_last"]]
+        ends += [end for arm in own for end in arm.summary.mean_interval() or ()]
+    return axis_range(values, ends)
+
+
+def _draw(sheet: Sheet, number: int, panel: Panel, looks: dict[str, Look], reach: list[float]) -> None:
+    for arm in panel.random:
         top1 = arm.runs["top1_last"].to_list()
-        values += top1
-        _add(
-            figure,
-            place,
-            dots(arm.runs, top1, top1, NEUTRAL, symbol="x-thin", line={"width": 1.5, "color": NEUTRAL}),
-        )
-    for transfer, direct in crossing.pairs:
-        colour, x, y = colours[transfer.method], direct.summary.mean, transfer.summary.mean
-        up, along = transfer.runs["top1_last"].to_list(), direct.runs["top1_last"].to_list()
-        values += [*up, *along]
-        hollow = {"symbol": "circle-open", "size": 8, "color": darker(colour), "line": {"width": 1.5}}
-        _add(figure, place, dots(direct.runs, along, [y] * len(along), colour, **hollow))
-        _add(figure, place, dots(transfer.runs, [x] * len(up), up, colour, size=8))
-        _add(figure, place, _means(transfer, direct, colour))
-    for (method,), rows in crossing.printed.group_by("method", maintain_order=True):
+        look = method_looks([RANDOM])[RANDOM]
+        sheet.add(number, dots(arm.runs, top1, top1, look, size=5, color=NEUTRAL))
+    for one in panel.crossings:
+        look = looks[one.transfer.method]
+        x, y = one.direct.summary.mean, one.transfer.summary.mean
+        up, along = one.transfer.runs["top1_last"].to_list(), one.direct.runs["top1_last"].to_list()
+        hollow = {"size": 5, "symbol": look.hollow, "color": darker(look.colour), "line": {"width": 1}}
+        sheet.add(number, dots(one.direct.runs, along, [y] * len(along), look, **hollow))
+        sheet.add(number, dots(one.transfer.runs, [x] * len(up), up, look, size=5))
+    for one in panel.crossings:
+        sheet.add(number, _means(one, looks[one.transfer.method]))
+    for (method,), rows in panel.printed.group_by("method", maintain_order=True):
         places = rows["direct_top1"].to_list(), rows["top1_last"].to_list()
-        _add(figure, place, published_marks(rows, *places, colours[str(method)]))
-    low, high = axis_range(values)
-    line = {"color": NEUTRAL, "width": 1.5, "dash": "dash"}
-    figure.add_shape(
-        type="line", x0=low, y0=low, x1=high, y1=high, line=line, layer="below", row=place, col=1
+        sheet.add(number, published_marks(rows, *places, looks[str(method)]))
+    finish_panel(sheet, number, reach, ("direct", "transfer"))
+
+
+def _means(one: Crossing, look: Look) -> dict[str, Any]:
+    direct, transfer = one.direct.summary, one.transfer.summary
+    said = [
+        method_name(one.transfer.method),
+        f"transfer from {one.transfer.origin}",
+        *summary_words(transfer),
+    ]
+    said += [f"direct on {one.direct.origin}, best of {one.choices}", *summary_words(direct)]
+    bars = interval_bar("x", direct.mean, direct.mean_interval(), look)
+    bars |= interval_bar("y", transfer.mean, transfer.mean_interval(), look)
+    return mean_mark(direct.mean, transfer.mean, look, said, **bars)
+
+
+def _in_words(panels: list[Panel], chosen: bool) -> str:
+    said = []
+    for panel in panels:
+        parts = [_crossing_in_words(one) for one in panel.crossings]
+        parts += [
+            f"{method_name(row['method'])} published {row['top1_last']:.2f}% against {row['direct_top1']:.2f}%"
+            for row in panel.printed.iter_rows(named=True)
+        ]
+        said.append(f"From {' '.join(panel.title.splitlines())}: {'; '.join(parts)}.")
+    return " ".join([f"{TITLE}, top-1 accuracy.", *said, *([CAVEAT] if chosen else [])])
+
+
+def _crossing_in_words(one: Crossing) -> str:
+    transfer, direct = one.transfer.summary, one.direct.summary
+    return (
+        f"{method_name(one.transfer.method)} transfer mean {transfer.mean:.1f}% of {transfer.n}, 95% interval "
+        f"{between(transfer.mean_interval(), 1)}, direct on {one.direct.origin} {direct.mean:.1f}% of {direct.n}, "
+        f"{between(direct.mean_interval(), 1)}"
     )
-    for axis, name, origin in (("x", "direct", crossing.direct), ("y", "transfer", crossing.transfer)):
-        title = wrapped(f"{name}: from {origin}, top-1, %", 32)
-        figure.update_layout({f"{axis}axis{place}": {"title_text": title, "range": [low, high]}})
-    corner = {"showarrow": False, "xref": "x domain", "yref": "y domain", "row": place, "col": 1}
-    figure.add_annotation(text="transfer better", x=0.02, y=0.98, xanchor="left", yanchor="top", **corner)
-    figure.add_annotation(text="direct better", x=0.98, y=0.02, xanchor="right", yanchor="bottom", **corner)
-
-
-def _means(transfer: Arm, direct: Arm, colour: str) -> dict[str, Any]:
-    said = [f"<b>{html.escape(method_name(transfer.method))}</b>"]
-    for name, arm in (("transfer", transfer), ("direct", direct)):
-        ends = arm.summary.mean_interval()
-        interval = "no interval" if ends is None else f"95% interval {ends[0]:.2f} to {ends[1]:.2f}"
-        said.append(f"{name}: mean {arm.summary.mean:.2f}%, n = {arm.summary.n}, {interval}")
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [direct.summary.mean],
-        "y": [transfer.summary.mean],
-        "marker": {
-            "symbol": "diamond",
-            "size": 12,
-            "color": colour,
-            "line": {"width": 1, "color": darker(colour)},
-        },
-        "text": ["<br>".join(said)],
-        "hovertemplate": "%{text}<extra></extra>",
-        **error_bars("x", direct.summary, darker(colour)),
-        **error_bars("y", transfer.summary, darker(colour)),
-    }
-
-
-def _add(figure: go.Figure, place: int, trace: dict[str, Any]) -> None:
-    figure.add_trace({**trace, "showlegend": False}, row=place, col=1)

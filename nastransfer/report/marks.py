@@ -1,106 +1,127 @@
-"""The marks that figures share: a run's dot with its hover text, a mean with its interval, a published number."""
+"""The marks that figures share: a run's dot with its hover text, a mean with its interval, a published number.
+
+A dot's `customdata[0]` is its run, for clicks; its text says accuracy, method, seeds, run and genotype.
+"""
 
 from __future__ import annotations
 
 import html
-import textwrap
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from nastransfer.report.names import method_name
-from nastransfer.report.style import NEUTRAL, darker, translucent
+from nastransfer.report.names import method_name, source_name
+from nastransfer.report.style import NEUTRAL, Look, darker, translucent
 from nastransfer.stats.sample import Sample
+
+PERCENT = (0.0, 100.0)
+Interval = tuple[float, float]
+
+_HOVER_LETTERS = 52  # boxes do not wrap their text: lines that fit a phone
+_FARTHEST = 1e3  # where an interval has no end, its bar leaves the figure
 
 
 def dots(
-    runs: pl.DataFrame, x: Sequence[float], y: Sequence[float], colour: str, **marker: Any
+    runs: pl.DataFrame, x: Sequence[float], y: Sequence[float], look: Look, **marker: Any
 ) -> dict[str, Any]:
-    """A dot for each run, at the given places."""
-    look = {
-        "size": 9,
-        "color": translucent(colour, 0.75),
-        "line": {"width": 1, "color": darker(colour)},
+    """A dot for each run (rows of the results frame `with_hover`) at the given places."""
+    style = {
+        "symbol": look.symbol,
+        "size": 7,
+        "color": translucent(look.colour, 0.55),
+        "line": {"width": 0.75, "color": darker(look.colour)},
         **marker,
     }
     return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": list(x),
-        "y": list(y),
-        "marker": look,
+        **_scatter(x, y, style),
         "customdata": [[run] for run in runs["run"]],
-        "text": [_about_run(row) for row in runs.iter_rows(named=True)],
-        "hovertemplate": "%{text}<extra></extra>",
+        "text": runs["hover"].to_list(),
     }
 
 
-def mean_mark(summary: Sample, label: str, y: float, colour: str) -> dict[str, Any]:
-    """A diamond at the mean, at height `y`, with its 95% t interval where there is one."""
-    ends = summary.mean_interval()
-    said = (
-        "no interval: one run, or all equal"
-        if ends is None
-        else f"95% interval: {ends[0]:.2f} to {ends[1]:.2f}"
+def with_hover(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with a column `hover`: accuracy, method, seeds, run and genotype, for a box that wraps no text."""
+    names = {method: html.escape(method_name(method)) for method in frame["method"].unique()}
+    top1 = [f"{value:.2f}" if value is not None else "" for value in frame["top1_last"]]
+    said = pl.format(
+        "<b>{}%</b> {}<br>search seed {}, augment seed {}<br>{}<br>{}",
+        pl.Series(top1, dtype=pl.String),
+        pl.col("method").replace_strict(names, return_dtype=pl.String),
+        *(pl.col(f"{seed}_seed").cast(pl.String).fill_null("not given") for seed in ("search", "augment")),
+        _in_lines(pl.col("run").fill_null("run not named")),
+        _in_lines(pl.col("genotype").fill_null("genotype not recorded")),
     )
-    spread = "" if summary.std is None else f" ± {summary.std:.2f} (standard deviation)"
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [summary.mean],
-        "y": [y],
-        "marker": {
-            "symbol": "diamond",
-            "size": 11,
-            "color": colour,
-            "line": {"width": 1, "color": darker(colour)},
-        },
-        "text": [
-            f"<b>mean {summary.mean:.2f}%</b>{spread}<br>{html.escape(label)}, n = {summary.n}<br>{said}"
-        ],
-        "hovertemplate": "%{text}<extra></extra>",
-        **error_bars("x", summary, darker(colour)),
+    return frame.with_columns(hover=said)
+
+
+def mean_mark(x: float, y: float, look: Look, said: Iterable[str], **bars: Any) -> dict[str, Any]:
+    """A larger mark at a mean; `said` are lines of plain text for hovering; `bars` from `interval_bar`."""
+    first, *others = map(html.escape, said)
+    style = {
+        "symbol": look.symbol,
+        "size": 12,
+        "color": look.colour,
+        "line": {"width": 1.25, "color": darker(look.colour)},
     }
+    return {**_scatter([x], [y], style), "text": ["<br>".join([f"<b>{first}</b>", *others])], **bars}
 
 
-def error_bars(axis: str, summary: Sample, colour: str) -> dict[str, Any]:
-    """The 95% t interval of a mean along `axis` (x or y), as an entry of a trace; empty where there is none."""
-    ends = summary.mean_interval()
+def interval_bar(axis: str, centre: float, ends: Interval | None, look: Look) -> dict[str, Any]:
+    """The interval about `centre` along `axis` (x or y), as an entry of a trace; empty where there is none."""
     if ends is None:
         return {}
-    look = {"type": "data", "color": colour, "thickness": 1.5, "width": 5}
-    return {f"error_{axis}": {**look, "array": [ends[1] - summary.mean]}}
+    low, high = (max(-_FARTHEST, min(end - centre, _FARTHEST)) for end in ends)
+    style = {"type": "data", "symmetric": False, "color": darker(look.colour), "thickness": 1.5, "width": 4}
+    return {f"error_{axis}": {**style, "array": [high], "arrayminus": [-low]}}
 
 
-def published_marks(
-    rows: pl.DataFrame, x: Sequence[float], y: Sequence[float], colour: str
-) -> dict[str, Any]:
-    """A hollow square for each number that a paper prints."""
+def published_marks(rows: pl.DataFrame, x: Sequence[float], y: Sequence[float], look: Look) -> dict[str, Any]:
+    """A hollow mark for each number that a paper prints."""
+    style = {"symbol": look.hollow, "size": 10, "color": look.colour, "line": {"width": 2}}
     return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": list(x),
-        "y": list(y),
-        "marker": {"symbol": "square-open", "size": 11, "color": colour, "line": {"width": 2}},
+        **_scatter(x, y, style),
         "customdata": [[run] for run in rows["run"]],
         "text": [_about_published(row) for row in rows.iter_rows(named=True)],
-        "hovertemplate": "%{text}<extra></extra>",
     }
 
 
-def key(name: str, **marker: Any) -> dict[str, Any]:
+def key(name: str, look: Look | None = None, **marker: Any) -> dict[str, Any]:
     """An entry of the legend that stands for a kind of mark and draws nothing itself."""
+    given = {} if look is None else {"color": look.colour, "symbol": look.symbol}
     return {
         "type": "scatter",
         "mode": "markers",
         "x": [None],
         "y": [None],
         "name": html.escape(name),
-        "marker": {"color": NEUTRAL, "size": 10, **marker},
+        "marker": {"color": NEUTRAL, "size": 10, **given, **marker},
         "hoverinfo": "skip",
     }
+
+
+def summary_words(summary: Sample) -> list[str]:
+    """Mean, standard deviation, n and the mean's interval, in lines."""
+    ends = summary.mean_interval()
+    spread = "" if summary.std is None else f" ± {summary.std:.2f} (standard deviation)"
+    return [
+        f"mean {summary.mean:.2f}%{spread}, n = {summary.n}",
+        "no interval: one run, or all equal"
+        if ends is None
+        else f"95% interval of the mean: {between(ends)}",
+    ]
+
+
+def between(ends: Interval | None, digits: int = 2, sign: str = "") -> str:
+    """`69.50 to 71.20`; "no interval" for None. `sign` "+" writes it out."""
+    return "no interval" if ends is None else " to ".join(f"{end:{sign}.{digits}f}" for end in ends)
+
+
+def ends_of(found: Any) -> Interval | None:
+    """`low` and `high` of an estimate, where it has both."""
+    return None if found.low is None or found.high is None else (found.low, found.high)
 
 
 def jitter(count: int, width: float) -> list[float]:
@@ -111,35 +132,47 @@ def jitter(count: int, width: float) -> list[float]:
     return [float(value) for value in width * (2 * order / (count - 1) - 1)]
 
 
-def axis_range(values: Sequence[float], ends: Sequence[float] = ()) -> list[float]:
-    """From the lowest to the highest value with some air; `ends` of intervals may widen it by half as much again."""
+def dodge(count: int, width: float) -> list[float]:
+    """Places of `count` marks side by side, evenly spaced within ±width, in their order."""
+    return [0.0] if count == 1 else [float(value) for value in np.linspace(-width, width, count)]
+
+
+def axis_range(
+    values: Sequence[float],
+    ends: Iterable[float] = (),
+    limits: Interval | None = PERCENT,
+    least: float = 0.5,
+) -> list[float]:
+    """From the lowest to the highest value with some air; `ends` of intervals may widen it by half as much again.
+
+    At least `least` of air on both sides; `limits` are what the axis does not go far beyond.
+    """
     low, high = min(values), max(values)
-    air = max(0.12 * (high - low), 0.5)
-    reach = max(0.5 * (high - low), 2.0)
-    low, high = max(min([low, *ends]), low - reach) - air, min(max([high, *ends]), high + reach) + air
-    return [max(low, 0.0), min(high, 100.0 + air)]
+    air = max(0.12 * (high - low), least)
+    reach = max(0.5 * (high - low), 4 * least)
+    finite = [end for end in ends if math.isfinite(end)]
+    low = max(min([low, *finite]), low - reach) - air
+    high = min(max([high, *finite]), high + reach) + air
+    return [low, high] if limits is None else [max(low, limits[0]), min(high, limits[1] + air)]
 
 
-def _about_run(row: dict[str, Any]) -> str:
-    lines = [
-        f"<b>{row['top1_last']:.2f}%</b> {html.escape(method_name(row['method']))}",
-        f"search seed {row['search_seed']}, augment seed {row['augment_seed']}",
-        *_lines(row["run"] or "run not named"),
-        *_lines(row["genotype"] or "genotype not recorded"),
-    ]
-    return "<br>".join(lines)
+def _scatter(x: Sequence[float], y: Sequence[float], marker: dict[str, Any]) -> dict[str, Any]:
+    places = {"x": list(x), "y": list(y), "marker": marker}
+    return {"type": "scatter", "mode": "markers", **places, "hovertemplate": "%{text}<extra></extra>"}
 
 
 def _about_published(row: dict[str, Any]) -> str:
     seed = "augment seed not given" if row["augment_seed"] is None else f"augment seed {row['augment_seed']}"
-    lines = [
-        f"<b>{row['top1_last']:.2f}%</b> {html.escape(method_name(row['method']))}, published",
-        *_lines(f"{row['study']}, {row['feeds']}"),
-        f"{row['cells']} cells, {seed}",
-    ]
-    return "<br>".join(lines)
+    value = f"RI {row['ri_percent']:+.2f}%" if row["top1_last"] is None else f"{row['top1_last']:.2f}%"
+    found = "" if row["source"] is None else f", from {source_name(row['source'], row['selection'])}"
+    said = [f"{method_name(row['method'])}{found}, published", f"{row['study']}, {row['feeds']}"]
+    cells = "cells not given" if row["cells"] is None else f"{row['cells']} cells"
+    return "<br>".join([f"<b>{value}</b>", *map(html.escape, said), f"{cells}, {seed}"])
 
 
-def _lines(text: str) -> list[str]:
-    """Hover boxes do not wrap: lines that fit a phone."""
-    return [html.escape(line) for line in textwrap.wrap(text, 52)]
+def _in_lines(text: pl.Expr) -> pl.Expr:
+    """Text for a hover box: in lines, escaped."""
+    whole = text.str.replace_all(rf"(\S{{{_HOVER_LETTERS}}})", "$1 ")
+    broken = whole.str.replace_all(rf"(.{{1,{_HOVER_LETTERS}}})(?:\s+|$)", "$1\n").str.strip_chars_end("\n")
+    escaped = broken.str.replace_many(["&", "<", ">"], ["&amp;", "&lt;", "&gt;"])
+    return escaped.str.replace_all("\n", "<br>", literal=True)

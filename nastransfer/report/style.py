@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 import plotly.io as pio
@@ -14,14 +16,38 @@ TEMPLATE = "nastransfer"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 NEUTRAL = "#7F7F7F"
 
-_METHOD_COLOURS = {
-    "darts2": "#0072B2",
-    "enas": "#D55E00",
-    "nao": "#009E73",
-    "nsganet": "#CC79A7",
-    "darts1": "#56B4E9",
-    "random": NEUTRAL,
+
+@dataclass(frozen=True)
+class Look:
+    """How a method is drawn: a colour and, for print in grey, a symbol of its own. Hollow: a number from print."""
+
+    colour: str
+    symbol: str
+
+    @property
+    def hollow(self) -> str:
+        """The symbol as an outline."""
+        return f"{self.symbol}-open"
+
+
+_METHOD_LOOKS = {
+    "darts2": Look("#0072B2", "circle"),
+    "enas": Look("#D55E00", "square"),
+    "nao": Look("#009E73", "triangle-up"),
+    "nsganet": Look("#CC79A7", "diamond"),
+    "darts1": Look("#56B4E9", "pentagon"),
+    "random": Look(NEUTRAL, "x"),
 }
+_OTHER_SYMBOLS = (
+    "star",
+    "hexagon",
+    "triangle-down",
+    "cross",
+    "hourglass",
+    "bowtie",
+    "triangle-left",
+    "hexagram",
+)
 
 _LINES = {"gridcolor": "rgba(127,127,127,0.25)", "linecolor": NEUTRAL, "zeroline": False, "automargin": True}
 
@@ -36,8 +62,13 @@ pio.templates[TEMPLATE] = go.layout.Template(
         "colorway": list(COLOURS),
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
-        "xaxis": {**_LINES, "ticks": "outside", "title": {"standoff": 8, "font": {"size": 13}}},
-        "yaxis": {**_LINES, "title": {"standoff": 8, "font": {"size": 13}}},
+        "xaxis": {
+            **_LINES,
+            "ticks": "outside",
+            "tickfont": {"size": 12},
+            "title": {"standoff": 8, "font": {"size": 13}},
+        },
+        "yaxis": {**_LINES, "tickfont": {"size": 12}, "title": {"standoff": 8, "font": {"size": 13}}},
         "margin": {"l": 12, "r": 16, "t": 56, "b": 12},
         "legend": {
             "orientation": "h",
@@ -62,17 +93,17 @@ pio.templates[TEMPLATE] = go.layout.Template(
 )
 
 
-def method_colours(methods: list[str]) -> dict[str, str]:
-    """A colour for each method: the papers' methods have their own, others take what is left, over and over."""
-    free = [
-        colour
-        for colour in reversed(COLOURS)
-        if colour not in {_METHOD_COLOURS.get(name) for name in methods}
-    ]
-    free = free or list(COLOURS)
-    others = sorted(set(methods) - set(_METHOD_COLOURS))
-    given = {name: free[place % len(free)] for place, name in enumerate(others)}
-    return {name: _METHOD_COLOURS.get(name) or given[name] for name in methods}
+def method_looks(methods: Iterable[str]) -> dict[str, Look]:
+    """A look for each method: the papers' methods have their own, others take what is left, over and over."""
+    names = set(methods)
+    used = {_METHOD_LOOKS[name].colour for name in names & set(_METHOD_LOOKS)}
+    free = [colour for colour in reversed(COLOURS) if colour not in used] or list(COLOURS)
+    others = sorted(names - set(_METHOD_LOOKS))
+    given = {
+        name: Look(free[place % len(free)], _OTHER_SYMBOLS[place % len(_OTHER_SYMBOLS)])
+        for place, name in enumerate(others)
+    }
+    return {**{name: look for name, look in _METHOD_LOOKS.items() if name in names}, **given}
 
 
 def darker(colour: str) -> str:

@@ -1,226 +1,170 @@
-"""The figures: every run a dot that carries its run, means where arithmetic puts them, honest when there is nothing."""
+"""What holds for every figure: dots carry their run, nothing to draw is said, no name turns into markup."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import plotly.graph_objects as go
 import plotly.io as pio
 import polars as pl
 import pytest
-from scipy import stats
 
-from nastransfer.report.figures import accuracy_by_method, alt_text, standalone_html, transfer_versus_direct
-from nastransfer.report.style import COLOURS, TEMPLATE, empty_figure, method_colours, on_dark, wrapped
+from nastransfer.report.figures import FIGURES, standalone_html
+from nastransfer.report.style import COLOURS, TEMPLATE, empty_figure, method_looks, on_dark, wrapped
 from nastransfer.study.frame import results_frame
 from nastransfer.study.published import published
+from tests.report.made_study import made_study
 from tests.report.rows import small_study, study, training
 
-FIGURES = [accuracy_by_method, transfer_versus_direct]
-Figure = Callable[[pl.DataFrame], go.Figure]
 HOSTILE = "<script>alert(1)</script>"
+Draw = Callable[[pl.DataFrame], go.Figure]
+EVERY = pytest.mark.parametrize("draw", [entry.draw for entry in FIGURES.values()], ids=list(FIGURES))
 
 
-def dots(figure: go.Figure) -> dict[str, tuple[float, float]]:
-    """Where the dot of each run is."""
-    return {
-        run: (x, y)
-        for trace in figure.data
-        if trace.customdata is not None
-        for (run,), x, y in zip(trace.customdata, trace.x, trace.y, strict=True)
-    }
+@pytest.fixture(scope="module")
+def whole() -> pl.DataFrame:
+    """A study that every figure has something to draw of, and what papers printed."""
+    return pl.concat([made_study(searches=2, genotypes=4), published()])
 
 
-def means(figure: go.Figure) -> list[go.Scatter]:
-    return [trace for trace in figure.data if trace.text is not None and trace.customdata is None]
+def runs_of(figure: go.Figure) -> Iterator[str]:
+    for trace in figure.data:
+        for about in trace.customdata if trace.customdata is not None else ():
+            yield about[0]
 
 
-def legend(figure: go.Figure) -> list[str]:
-    return [trace.name for trace in figure.data if trace.showlegend is not False]
+def texts(figure: go.Figure) -> str:
+    """Whatever plotly may take for markup: names, hover texts, labels, notes."""
+    seen = figure.to_plotly_json()
+    data = [(trace.get("text"), trace.get("name")) for trace in seen["data"]]
+    layout = {name: value for name, value in seen["layout"].items() if name not in ("meta", "template")}
+    return f"{data}{layout}"
 
 
-def test_accuracy_has_a_dot_for_every_run_at_its_accuracy() -> None:
-    frame = small_study()
-    found = dots(accuracy_by_method(frame))
-    assert {run: x for run, (x, _) in found.items()} == dict(frame.select("run", "top1_last").iter_rows())
-    assert len({y for _, y in found.values()}) == frame.height, "no two dots can cover each other"
+@EVERY
+def test_dots_carry_runs_of_the_frame(draw: Draw, whole: pl.DataFrame) -> None:
+    runs = list(runs_of(draw(whole)))
+    assert runs
+    assert set(runs) <= set(whole["run"])
 
 
-def test_accuracy_has_means_with_students_interval() -> None:
-    """Random sampling, last of three rows: mean 70, s = 1, n = 3, so 4.30265 / sqrt(3) on both sides."""
-    *_, random = means(accuracy_by_method(small_study()))
-    assert random.x[0] == 70.0
-    assert random.error_x.array[0] == pytest.approx(4.30265 / math.sqrt(3), rel=1e-5)
-    assert "n = 3" in random.text[0]
+@EVERY
+def test_every_figure_has_the_template_a_title_and_words_with_numbers(
+    draw: Draw, whole: pl.DataFrame
+) -> None:
+    figure = draw(whole)
+    assert figure.layout.template == pio.templates[TEMPLATE]
+    assert figure.layout.title.text
+    assert re.search(r"\d", figure.layout.meta["alt"])
+    assert 200 < figure.layout.height < 6000
 
 
-def test_the_band_is_the_interval_of_randoms_mean() -> None:
-    figure = accuracy_by_method(small_study())
-    band = next(shape for shape in figure.layout.shapes if shape.type == "rect")
-    assert (band.x0, band.x1) == pytest.approx(stats.t.interval(0.95, 2, 70.0, 1 / math.sqrt(3)))
+@EVERY
+def test_published_numbers_are_hollow_and_named(draw: Draw, whole: pl.DataFrame) -> None:
+    papers = set(whole.filter(origin="published")["run"])
+    traces = [trace for trace in draw(whole).data if trace.customdata is not None]
+    of_papers = [trace for trace in traces if trace.customdata[0][0] in papers]
+    assert all(trace.marker.symbol.endswith("-open") for trace in of_papers)
+    assert all("published" in text for trace in of_papers for text in trace.text)
 
 
-def test_one_run_a_row_has_a_mean_without_an_interval() -> None:
-    figure = accuracy_by_method(study(training("darts1", 2, 72.0), training("random", 0, 70.0)))
-    assert [mean.error_x.array for mean in means(figure)] == [None, None]
-    assert all("no interval" in mean.text[0] for mean in means(figure))
+@EVERY
+def test_published_numbers_leave_own_runs_where_they_are(draw: Draw, whole: pl.DataFrame) -> None:
+    own = whole.filter(pl.col("origin") != "published")
+    papers = set(whole["run"]) - set(own["run"])
+    assert set(runs_of(draw(own))) == set(runs_of(draw(whole))) - papers
 
 
-def test_rows_say_method_and_source_and_legends_tell_the_orders_of_darts_apart() -> None:
-    second = study(*(training("darts2", seed, 72.0 + seed) for seed in (2, 3)))
-    figure = accuracy_by_method(pl.concat([small_study(), second]))
-    assert list(figure.layout.yaxis.ticktext) == [
-        "DARTS (1st order)<br>from digits",
-        "DARTS (1st order)<br>from glyphs<br>(synthetic), p1",
-        "DARTS<br>from digits",
-        "random sampling",
-    ]
-    assert {"DARTS (1st order)", "DARTS"} <= set(legend(figure))
-
-
-def test_each_target_has_a_panel() -> None:
-    more = study(training("darts1", 2, 91.0, target="cifar10", run="photograph"))
-    figure = accuracy_by_method(pl.concat([small_study(), more]))
-    assert [note.text for note in figure.layout.annotations] == ["on cifar10", "on glyphs (synthetic)"]
-    low, high = figure.layout.xaxis.range
-    assert low < 91 < high
-    assert high - low < 20
-
-
-def test_transfer_crosses_lie_at_both_means_and_no_run_is_paired() -> None:
-    """Transfer runs 71, 73 stand at the direct mean 75; direct runs 74, 76 at the transfer mean 72."""
-    figure = transfer_versus_direct(small_study())
-    found = dots(figure)
-    assert {found["demo/augment/darts1-2/2"], found["demo/augment/darts1-3/2"]} == {
-        (75.0, 71.0),
-        (75.0, 73.0),
-    }
-    assert {found["proxy-2"], found["proxy-3"]} == {(74.0, 72.0), (76.0, 72.0)}
-    assert [found[f"demo/augment/random-{draw}/2"] for draw in range(3)] == [
-        (69.0, 69.0),
-        (70.0, 70.0),
-        (71.0, 71.0),
-    ]
-    (mean,) = means(figure)
-    assert (mean.x[0], mean.y[0]) == (75.0, 72.0)
-    half = 12.706205 * math.sqrt(2) / math.sqrt(2)
-    assert (mean.error_x.array[0], mean.error_y.array[0]) == pytest.approx((half, half))
-
-
-def test_transfer_has_the_diagonal_and_equal_axes() -> None:
-    figure = transfer_versus_direct(small_study())
-    line = next(shape for shape in figure.layout.shapes if shape.type == "line")
-    assert (line.x0, line.x1) == (line.y0, line.y1) == figure.layout.xaxis.range == figure.layout.yaxis.range
-    assert (
-        figure.layout.xaxis.title.text.replace("<br>", " ") == "direct: from glyphs (synthetic), p1, top-1, %"
-    )
-    assert figure.layout.yaxis.title.text == "transfer: from digits, top-1, %"
-
-
-def test_published_numbers_are_hollow_and_named() -> None:
-    accuracy = accuracy_by_method(published())
-    assert "published" in legend(accuracy)
-    hollow = [trace for trace in accuracy.data if trace.customdata is not None]
-    assert {trace.marker.symbol for trace in hollow} == {"square-open"}
-    assert sum(len(trace.x) for trace in hollow) == 16, "Table 3; Table 4 varies the cells"
-    assert all("NASTransfer (AAAI 2021), table 3" in text for trace in hollow for text in trace.text)
-    assert not means(accuracy)
-
-
-def test_published_transfer_pairs_share_the_augment_seed() -> None:
-    """ENAS at augment seed 3: 72.69 from CIFAR10 against 64.70 from Proxy 1. NSGANet has no direct number."""
-    places = {
-        (x, y)
-        for trace in transfer_versus_direct(published()).data
-        if trace.customdata is not None
-        for x, y in zip(trace.x, trace.y, strict=True)
-    }
-    darts, enas, nao = (
-        {(71.89, 71.58), (71.68, 72.01)},
-        {(69.4, 56.58), (64.7, 72.69)},
-        {(64.98, 68.24), (61.85, 64.52)},
-    )
-    assert places == darts | enas | nao | {(70.45, 70.45), (71.35, 71.35)}
-
-
-@pytest.mark.parametrize("draw", FIGURES)
-def test_published_rows_keep_their_place_beside_own_ones(draw: Figure) -> None:
-    own, both = dots(draw(small_study())), dots(draw(pl.concat([small_study(), published()])))
-    assert own.items() <= both.items()
-
-
-@pytest.mark.parametrize("draw", FIGURES)
-def test_nothing_to_draw_is_said_in_a_figure(draw: Figure) -> None:
+@EVERY
+def test_nothing_to_draw_is_said_in_a_figure(draw: Draw) -> None:
     for frame in (results_frame([]), study(training("darts1", 2, None))):
         figure = draw(frame)
         assert not figure.data
-        assert "yet" in figure.layout.annotations[0].text
+        assert "yet" in figure.layout.meta["alt"]
         assert figure.layout.title.text
 
 
-def test_transfer_needs_both_sides() -> None:
-    figure = transfer_versus_direct(small_study().filter(pl.col("selection").ne_missing("p1")))
-    assert "Nothing to compare yet" in figure.layout.annotations[0].text
+@EVERY
+@pytest.mark.parametrize(
+    "frame",
+    [
+        study(training("darts1", 2, 71.0)),
+        study(training("random", 2, 71.0)),
+        study(training("darts1", 2, 71.0, source="glyphs", selection="glyphs-p1")),
+        study(training("random", 1, 0.0), training("darts1", 2, 0.0)),
+        study(training("random", 1, 70.0), training("random", 2, 70.0), training("darts1", 2, 70.0)),
+        study(training("random", 1, 100.0), training("darts1", 2, 100.0), training("darts1", 3, 1.0)),
+        small_study(),
+        made_study(searches=1, genotypes=1, augment_seeds=(2,), methods=("enas",)),
+        made_study(searches=2, genotypes=2).filter(pl.col("method") != "random"),
+        made_study(searches=2, genotypes=2).filter(pl.col("kind") == "search"),
+        made_study(searches=3, genotypes=4).sample(fraction=0.3, seed=2),
+    ],
+    ids=[
+        "one run",
+        "one random run",
+        "one direct run",
+        "all wrong",
+        "all equal",
+        "all right",
+        "small",
+        "one of each",
+        "no random run",
+        "searches only",
+        "unfinished",
+    ],
+)
+def test_few_data_break_nothing(draw: Draw, frame: pl.DataFrame) -> None:
+    assert draw(frame).layout.meta["alt"]
 
 
-@pytest.mark.parametrize("draw", FIGURES)
-def test_names_cannot_become_markup(draw: Figure) -> None:
-    renamed = small_study().with_columns(method=pl.col("method").replace("darts1", HOSTILE))
-    renamed = renamed.with_columns(run=pl.lit(HOSTILE), genotype=pl.lit(HOSTILE), study=pl.lit(HOSTILE))
-    renamed = renamed.with_columns(target=pl.col("target").replace("glyphs", HOSTILE))
-    renamed = renamed.with_columns(source=pl.col("source").replace("glyphs", HOSTILE))
-    figure = draw(renamed)
-    seen = figure.to_plotly_json()
-    texts = [text for trace in seen["data"] for text in (*trace.get("text", []), trace.get("name", ""))]
-    assert not [text for text in texts if "<script" in text]
-    assert "<script" not in str(seen["layout"].get("annotations")) + str(seen["layout"].get("yaxis"))
-    body = standalone_html(figure).partition("<body>")[2]
-    assert body.count("<script>alert") == 0
+@EVERY
+def test_names_cannot_become_markup(draw: Draw) -> None:
+    names = {name: name + HOSTILE for name in ("cifar10", "imagenet1k", "enas")}
+    made = made_study(searches=1, genotypes=2)
+    made = made.with_columns(pl.col("method", "source", "target").replace(names))
+    made = made.with_columns(
+        pl.format("{}{}", pl.lit(HOSTILE), "run").alias("run"), study=pl.lit(HOSTILE), preset=pl.lit(HOSTILE)
+    )
+    figure = draw(made)
+    assert "<script" not in texts(figure)
+    assert standalone_html(figure).partition("<body>")[2].count("<script>alert") == 0
 
 
-@pytest.mark.parametrize("draw", FIGURES)
-def test_mixed_protocols_are_refused(draw: Figure) -> None:
+@EVERY
+def test_two_studies_are_told_apart(draw: Draw) -> None:
+    one, other = (made_study(searches=1, genotypes=2, name=name) for name in ("first", "second"))
+    assert set(runs_of(draw(pl.concat([one, other])))) == set(runs_of(draw(one))) | set(runs_of(draw(other)))
+
+
+@EVERY
+def test_mixed_protocols_are_refused(draw: Draw) -> None:
     with pytest.raises(ValueError, match="trained under 2 protocols"):
         draw(pl.concat([small_study(), study(training("darts1", 9, 80.0, protocol="short"))]))
 
 
-def test_alternatives_say_the_numbers() -> None:
-    assert alt_text("accuracy_by_method", small_study()) == (
-        "Top-1 accuracy by method and source. "
-        "DARTS (1st order), from digits, on glyphs (synthetic): mean 72.0% of 2, 95% interval 59.3 to 84.7; "
-        "DARTS (1st order), from glyphs (synthetic), p1, on glyphs (synthetic): mean 75.0% of 2, "
-        "95% interval 62.3 to 87.7; "
-        "random sampling, on glyphs (synthetic): mean 70.0% of 3, 95% interval 67.5 to 72.5."
-    )
-    assert "transfer mean 72.0% of 2" in alt_text("transfer_versus_direct", small_study())
-    assert "8 published numbers on imagenet1k" in alt_text("transfer_versus_direct", published())
-    assert "yet" in alt_text("transfer_versus_direct", results_frame([]))
-    with pytest.raises(ValueError, match=r"no figure is called 'pie'; known are \['accuracy_by_method'"):
-        alt_text("pie", small_study())
-
-
-@pytest.mark.parametrize("draw", FIGURES)
-def test_pages_stand_alone(draw: Figure) -> None:
+@EVERY
+def test_pages_stand_alone(draw: Draw) -> None:
     figure = draw(small_study())
     page = standalone_html(figure)
     assert page.startswith('<!DOCTYPE html>\n<html lang="en">')
     assert "width=device-width" in page
     assert not re.findall(r'<(?:script|link)[^>]+(?:src|href)="http', page)
     assert len(page) > 1_000_000, "plotly.js is inside"
-    assert f'aria-label="{alt_text(draw.__name__, small_study())}"' in page
-    assert standalone_html(figure).count(str(figure.layout.title.text)) >= 1
+    assert f"<title>{figure.layout.title.text.partition('<br>')[0]}</title>" in page
 
 
-def test_one_template_and_colours_that_stay_with_their_method() -> None:
-    assert TEMPLATE in pio.templates
-    assert all(draw(small_study()).layout.template == pio.templates[TEMPLATE] for draw in FIGURES)
-    papers = method_colours(["darts1", "darts2", "enas", "nao", "nsganet", "random"])
-    assert len(set(papers.values())) == 6
-    assert method_colours(["own", "darts2"])["darts2"] == papers["darts2"]
-    assert method_colours(["own", "darts2"])["own"] not in papers["darts2"]
-    assert set(method_colours([f"own-{place}" for place in range(9)]).values()) == set(COLOURS)
+def test_one_look_for_each_method_that_stays_with_it() -> None:
+    papers = method_looks(["darts1", "darts2", "enas", "nao", "nsganet", "random"])
+    assert len({look.colour for look in papers.values()}) == 6
+    assert len({look.symbol for look in papers.values()}) == 6, "told apart in grey"
+    mixed = method_looks(["own", "darts2"])
+    assert mixed["darts2"] == papers["darts2"]
+    assert mixed["own"].colour != papers["darts2"].colour
+    assert mixed["own"].hollow == f"{mixed['own'].symbol}-open"
+    many = method_looks(f"own-{place}" for place in range(9))
+    assert {look.colour for look in many.values()} == set(COLOURS)
 
 
 def test_dark_pages_and_long_words() -> None:
