@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import polars as pl
 
 from nastransfer.report.derived import BESIDE, FILES, IMPLIED, derived, implied_random_top1
-from nastransfer.report.findings import Finding, arm_name, printed_top1, sum_of
+from nastransfer.report.findings import (
+    Finding,
+    arm_name,
+    printed_images,
+    printed_size,
+    printed_top1,
+    sum_of,
+)
 from nastransfer.report.names import RANDOM, listed, method_name, set_name, source_name
 from nastransfer.study.published import published, published_sets, statements
 
-_UNITS = {"K": 1e3, "M": 1e6}
 # Images of the release that the set is made of; the paper's two parts of it are printed in Table 1.
 _FALL_2011_IMAGES = 14_197_114
 # Two decimals in print, three in the files: what rounding can leave between them.
@@ -110,8 +115,8 @@ def _caption() -> Finding:
 def _proxy_2() -> Finding:
     sets = {row["name"]: row for row in published_sets().iter_rows(named=True)}
     percent = statements().filter(source="imagenet22k", unit="percent")["value"].item()
-    proxy = _images(sets["imagenet22k-p2"])
-    val = _size(sets["imagenet22k"]["val"])
+    proxy = printed_images(sets["imagenet22k-p2"])
+    val = printed_size(sets["imagenet22k"]["val"])
     return Finding(
         "table_1_p2",
         "Table 1, Proxy 2 of ImageNet22K",
@@ -133,7 +138,9 @@ def _whole_22k() -> Finding:
         f"{row['train']} + {row['val']} images",
         f"the fall-2011 release of this set has {_FALL_2011_IMAGES:,} images in {row['classes']:,} classes",
         False,
-        (f"{row['train']} + {row['val']} = {_images(row) / 1e6:.1f}M > {_FALL_2011_IMAGES / 1e6:.1f}M",),
+        (
+            f"{row['train']} + {row['val']} = {printed_images(row) / 1e6:.1f}M > {_FALL_2011_IMAGES / 1e6:.1f}M",
+        ),
     )
 
 
@@ -194,16 +201,6 @@ def _nas_benchmark() -> Finding:
         False,
         tuple(lines),
     )
-
-
-def _size(printed: str) -> float:
-    """`7.5M` as a number."""
-    return float(printed[:-1]) * _UNITS[printed[-1]]
-
-
-def _images(row: dict[str, Any]) -> float:
-    """Both parts of a set of Table 1."""
-    return _size(row["train"]) + _size(row["val"])
 
 
 TABLE_CHECKS: tuple[Callable[[], Finding], ...] = (

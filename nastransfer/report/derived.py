@@ -6,6 +6,7 @@ it can have. This is no confidence interval: no paper prints what one would need
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -45,6 +46,11 @@ def derived() -> pl.DataFrame:
     accuracies that Table 2 implies, and RI of Table 3's accuracies; RI of Tables 3 and 4 against the random sampling
     that they print; RI of NAS-Benchmark from its authors' files.
     """
+    return _derived().clone()
+
+
+@cache
+def _derived() -> pl.DataFrame:
     by_arm = _random_top1()
     common = _common(by_arm)
     return pl.concat(
@@ -57,7 +63,7 @@ def implied_random_top1(target: str) -> tuple[float, float, float]:
 
     `ValueError` for a target of which no arm has both an RI and an accuracy in print.
     """
-    common = _common(_random_top1())
+    common = derived().filter(pl.col("source").is_null(), quantity="random_top1")
     found = common.filter(target=target)
     if found.is_empty():
         raise ValueError(

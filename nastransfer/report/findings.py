@@ -11,6 +11,8 @@ from nastransfer.report.derived import NASTRANSFER
 from nastransfer.report.names import method_name, source_name
 from nastransfer.study.published import published
 
+_UNITS = {"K": 1e3, "M": 1e6}
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -38,3 +40,13 @@ def arm_name(row: dict[str, Any]) -> str:
 def sum_of(row: dict[str, Any]) -> str:
     """The arithmetic of a derived value."""
     return f"{row['formula']} = {row['value']:.2f}"
+
+
+def printed_size(printed: str) -> float:
+    """A number of images as Table 1 prints it: `7.5M` is 7.5e6."""
+    return float(printed[:-1]) * _UNITS[printed[-1]]
+
+
+def printed_images(row: dict[str, Any]) -> float:
+    """Images of a set of Table 1, both parts."""
+    return printed_size(row["train"]) + printed_size(row["val"])
