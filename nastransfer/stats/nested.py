@@ -8,6 +8,7 @@ J. R. Statist. Soc. B 50, 1988, 35-45; two levels: Davison and Hinkley 1997, sec
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -73,16 +74,14 @@ def resampled(side: str, runs: Groups, *, resamples: int = 10_000, seed: int = 2
         return Resampled(side, mean, n, flat, 0.0, np.empty(0), np.empty(0))
     drawn, counts = _draws(tuple(map(len, found)), resamples, seed, STREAMS[side])
     values = np.array([*(value for values in found for value in values), 0.0])
-    drawn_means = values[drawn[0]]
+    drawn_means = values.take(drawn[0])
     for seeds in drawn[1:]:
-        drawn_means += values[seeds]
+        drawn_means += values.take(seeds)
     drawn_means /= counts
     centres = drawn_means.mean(axis=0)
     drawn_means -= centres
-    with np.errstate(
-        divide="ignore", invalid="ignore"
-    ):  # a draw without any image right: infinitely far away
-        squares = np.einsum("gr,gr->r", drawn_means, drawn_means)
+    squares = np.einsum("gr,gr->r", drawn_means, drawn_means)
+    with np.errstate(divide="ignore", invalid="ignore"):  # in a draw without any image right
         variances = squares / ((n - 1) * n * centres**2)
         return Resampled(side, mean, n, flat, means.var(ddof=1) / (n * mean**2), np.log(centres), variances)
 
@@ -116,16 +115,16 @@ def interval_of(method: Resampled, random: Resampled, confidence: float = 0.95) 
     estimate, n = 100.0 * (method.mean - random.mean) / random.mean, min(method.n, random.n)
     if reason := _why_none(method, random):
         return Estimate(estimate, None, None, n, reason)
-    ratio = float(np.log(method.mean / random.mean))
+    ratio = math.log(method.mean / random.mean)
     variances = method.variances + random.variances
+    lost = ~np.isfinite(method.log_means - random.log_means)  # draws with a side without any image right
+    measured = variances > 0.0  # draws of one search over and over have no error to measure by
     with np.errstate(divide="ignore", invalid="ignore"):
         distances = np.abs(method.log_means - random.log_means - ratio) / np.sqrt(variances)
-    distances[~np.isfinite(method.log_means - random.log_means)] = np.inf
-    distances = distances[variances > 0.0]
-    half = (
-        float(np.quantile(distances, confidence, method="higher"))
-        * (method.variance + random.variance) ** 0.5
-    )
+    distances[lost] = np.inf
+    distances = distances[lost | measured]
+    error = math.sqrt(method.variance + random.variance)
+    half = error * float(np.quantile(distances, confidence, method="higher"))
     return Estimate(estimate, percent_change(ratio - half), percent_change(ratio + half), n)
 
 
