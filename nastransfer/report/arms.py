@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import polars as pl
@@ -27,7 +27,8 @@ class Arm:
     """Finished trainings (`runs`, rows of the results frame) of what one method found on one source, on one target.
 
     `preset` is None unless the study has several presets of this method. `baseline` holds the random runs of the same
-    study, target and augment seeds; `notes` say what was left out for want of a counterpart.
+    study, target and augment seeds; `notes` say what was left out for want of a counterpart. `all_runs` and
+    `all_random` are both sides with what was left out.
     """
 
     study: str
@@ -39,6 +40,8 @@ class Arm:
     runs: pl.DataFrame
     baseline: pl.DataFrame
     notes: tuple[str, ...] = ()
+    all_runs: pl.DataFrame = field(default_factory=pl.DataFrame)
+    all_random: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def direct(self) -> bool:
@@ -154,12 +157,10 @@ def arms_of(rows: pl.DataFrame) -> list[Arm]:
     found = []
     for key, runs in searched.group_by(_ARM, maintain_order=True):
         study, target, method, preset, source, selection = key
-        several = presets[study, method] > 1
-        baseline = random.get((study, target), rows.clear())
-        runs, baseline, notes = _counterparts(runs, baseline)
-        found.append(
-            Arm(study, target, method, preset if several else None, source, selection, runs, baseline, notes)
-        )
+        shown = preset if presets[study, method] > 1 else None
+        everything = runs, random.get((study, target), rows.clear())
+        sides, notes = _counterparts(*everything)
+        found.append(Arm(study, target, method, shown, source, selection, *sides, notes, *everything))
     return sorted(
         found, key=lambda arm: tuple(str(getattr(arm, name) or "") for name in ("target", "study", *_ARM[2:]))
     )
@@ -192,16 +193,16 @@ def by_cells(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
 
 def _counterparts(
     runs: pl.DataFrame, baseline: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+) -> tuple[tuple[pl.DataFrame, pl.DataFrame], tuple[str, ...]]:
     """Both sides cut down to the augment seeds that both have; all runs stay where no seed is shared."""
     seeds = set(runs["augment_seed"])
     shared = seeds & set(baseline["augment_seed"])
     alone = sorted(seeds - shared, key=str)
     baseline = baseline.filter(pl.col("augment_seed").is_in(shared, nulls_equal=True))
     if not shared or not alone:
-        return runs, baseline, ()
+        return (runs, baseline), ()
     kept = runs.filter(pl.col("augment_seed").is_in(shared, nulls_equal=True))
-    return kept, baseline, (f"augment seed {', '.join(map(str, alone))} left out: no random run has it",)
+    return (kept, baseline), (f"augment seed {', '.join(map(str, alone))} left out: no random run has it",)
 
 
 def _finished(frame: pl.DataFrame) -> pl.DataFrame:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable, Sequence
 
-# Letters up to which a cell is not broken into lines: numbers with their deviation, intervals.
+# Letters up to which a number with its deviation is not broken into lines.
 _KEPT_TOGETHER = 16
 # Letters up to which a word is not broken within: names and numbers; a longer one (a path) must not widen the page.
 _LONGEST_WORD = 24
-# Letters up to which the lines of a cell that has several are not broken.
-_LONGEST_LINE = 48
+# Letters up to which a wide screen does not break the lines of a cell that has several, and one line with figures.
+_LONGEST_LINE, _LONGEST_FIGURES = 48, 20
 # The class is named three times to outweigh JupyterLab's rules for tables: columns of equal width, text to the right.
 _BOX = ".nt-table.nt-table.nt-table"
 _CSS = (
@@ -23,7 +22,9 @@ _CSS = (
     "overflow-wrap:anywhere;border-bottom:1px solid rgba(128,128,128,.4)}"
     "@media (min-width:761px){.nt-table th,.nt-table td.words{overflow-wrap:normal}"
     ".nt-table td.name{white-space:nowrap}}"
-    "@media (min-width:1041px){.nt-table td.lines{white-space:nowrap}}"
+    "@media (min-width:1041px){.nt-table td.whole{white-space:nowrap}}"
+    "@media (min-width:761px) and (max-width:1040px){.nt-table table{font-size:.82rem}"
+    ".nt-table th,.nt-table td{padding-right:.45rem}}"
     ".nt-table p{font-size:.8rem;margin:.4rem 0}"
     # A narrow screen gets a card for each row: its header cells move to the left of each value.
     "@media (max-width:760px){.nt-table thead{position:absolute;clip-path:inset(50%);width:1px;height:1px}"
@@ -56,18 +57,27 @@ def markdown_text(text: str) -> str:
 
 
 def _cell(header: str, text: str) -> str:
-    kinds = {
-        "words": max(map(len, text.split()), default=0) <= _LONGEST_WORD,
-        "lines": "\n" in text and max(map(len, text.split("\n"))) <= _LONGEST_LINE,
-        "name": not re.search(r"\s", text) and len(text) <= _LONGEST_WORD,
-    }
-    kind = " ".join(name for name, applies in kinds.items() if applies)
-    shown = "<br>".join(map(_line, text.split("\n")))
+    lines = text.split("\n")
+    kind = " ".join(name for name, applies in _kinds(lines).items() if applies)
+    shown = "<br>".join(map(_line, lines))
     # A narrow screen lays a cell's label and its one other child side by side.
-    shown = f"<span>{shown}</span>" if "\n" in text else shown
+    shown = f"<span>{shown}</span>" if len(lines) > 1 else shown
     return f'<td class="{kind}" data-label="{html.escape(header)}">{shown}</td>'
 
 
+def _kinds(lines: Sequence[str]) -> dict[str, bool]:
+    """Which classes a cell has: they say where it may be broken."""
+    words = [word for line in lines for word in line.split()]
+    longest = max(map(len, lines))
+    figures = any(sign.isdigit() for sign in lines[0])
+    return {
+        "words": max(map(len, words), default=0) <= _LONGEST_WORD,
+        "whole": longest <= _LONGEST_LINE if len(lines) > 1 else figures and longest <= _LONGEST_FIGURES,
+        "name": len(words) == 1 and longest <= _LONGEST_WORD,
+    }
+
+
 def _line(text: str) -> str:
-    """A line of a cell; a short one is not broken."""
-    return html.escape(text.replace(" ", "\N{NO-BREAK SPACE}") if len(text) <= _KEPT_TOGETHER else text)
+    """A line of a cell; a number and its deviation stay together."""
+    whole = "±" in text and len(text) <= _KEPT_TOGETHER
+    return html.escape(text.replace(" ", "\N{NO-BREAK SPACE}") if whole else text)

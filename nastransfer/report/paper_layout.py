@@ -102,7 +102,7 @@ class _Cells:
             self.between, self._spread(cell["own"], cell["own_std"]), _size(cell["n"], cell["n_random"])
         )
         printed = "" if cell["published"] is None else f"published {self._number(cell['published'])}"
-        difference = "" if cell["difference"] is None else f"difference {cell['difference']:+.2f}"
+        difference = "" if cell["difference"] is None else f"diff. {cell['difference']:+.2f}"
         return _joined("\n", own, self._interval(cell), _joined(self.between, printed, difference))
 
     def _number(self, value: float) -> str:

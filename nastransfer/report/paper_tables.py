@@ -48,7 +48,7 @@ _CELL = ("target", "method", "source", "selection", "column")
 _ARM = ("study", "target", "method", "preset", "source", "selection")
 _ROWS = ("target", "method", "source")
 _T = "Student's t of the mean"
-_SIDES = "Published: as printed, without n or interval. Difference: own less published, in points."
+_SIDES = "Published: as printed, without n or interval. Diff.: own less published, in points."
 
 
 @dataclass(frozen=True)

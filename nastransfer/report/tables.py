@@ -8,8 +8,10 @@ from typing import Any
 import polars as pl
 
 from nastransfer.report.arms import Arm, arms, per_search
+from nastransfer.report.gaps import gaps
 from nastransfer.report.markup import html_table, markdown_text
-from nastransfer.report.names import listed, method_name, set_name, source_name
+from nastransfer.report.names import RANDOM, listed, method_name, set_name, source_name
+from nastransfer.report.ri_statistics import Beside, beside
 from nastransfer.stats.improvement import WELCH, relative_improvement
 from nastransfer.stats.sample import sample
 
@@ -32,10 +34,31 @@ RI_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "ri_percent": (pl.Float64(), "relative improvement over random sampling"),
     "ri_low": (pl.Float64(), "lower end of its 95% interval"),
     "ri_high": (pl.Float64(), "upper end"),
+    "nested_low": (pl.Float64(), "lower end of its 95% interval by resampling searches and augment seeds"),
+    "nested_high": (pl.Float64(), "upper end"),
+    "p_value": (pl.Float64(), "two-sided permutation test of Welch's t against random sampling"),
+    "p_holm": (pl.Float64(), "the same, Holm-corrected over the study's arms on the target"),
+    "p_better": (pl.Float64(), "probability that a search's network beats a random one"),
+    "p_better_low": (pl.Float64(), "lower end of its 95% interval"),
+    "p_better_high": (pl.Float64(), "upper end"),
+    "sign_depends": (pl.Boolean(), "whether RI's sign depends on which random runs are taken"),
     "note": (pl.String(), "why something is missing, and what was averaged or left out"),
 }
 
-HEADERS = ("target", "method", "searched on", "n", "top-1, %", "random, %", "RI, %", "95% interval, %")
+HEADERS = (
+    "target",
+    "method",
+    "searched on",
+    "n",
+    "top-1, %",
+    "random, %",
+    "RI, %",
+    "95% interval, %",
+    "p",
+    "P(better)",
+)
+KEY = ("study", "target", "method", "preset", "source", "selection")
+Key = tuple[str | None, ...]
 CONFIDENCE = 0.95
 CAPTION = "Relative improvement (RI) over random sampling"
 EMPTY = "Nothing to compare yet: no network that a search found has been trained on a target."
@@ -45,18 +68,18 @@ def ri_table(frame: pl.DataFrame) -> pl.DataFrame:
     """RI over random sampling of each method and source on each target; columns `RI_COLUMNS`.
 
     Random sampling of the same study, target, protocol and augment seeds is the baseline. RI as papers print it follows
-    in rows of `origin` published, without interval. An unfinished study gives what is there. `ValueError` for NaN and
-    impossible accuracies, and for several protocols on one target.
+    in rows of `origin` published, without interval. An unfinished study gives what is there, and notes say what the
+    rows lack beside others. `ValueError` for NaN and impossible accuracies, and for several protocols on one target.
     """
-    searches = frame.filter(kind="search")
-    rows = [_own(arm, searches) for arm in arms(frame)]
+    found, searches, missing = arms(frame), frame.filter(kind="search"), _trainings_finished(frame)
+    rows = [_own(arm, extra, searches, missing) for arm, extra in zip(found, beside(found), strict=True)]
     printed = frame.filter(pl.col("origin") == "published", pl.col("ri_percent").is_not_null())
     return pl.DataFrame(
         [*rows, *map(_printed, printed.iter_rows(named=True))], {k: v[0] for k, v in RI_COLUMNS.items()}
     )
 
 
-def _own(arm: Arm, searches: pl.DataFrame) -> dict[str, Any]:
+def _own(arm: Arm, extra: Beside, searches: pl.DataFrame, missing: dict[Key, str]) -> dict[str, Any]:
     own, random = arm.accuracies, per_search(arm.baseline)
     summary = arm.summary
     row = {
@@ -65,16 +88,44 @@ def _own(arm: Arm, searches: pl.DataFrame) -> dict[str, Any]:
     row |= {"origin": "own", "protocol": arm.runs["protocol"][0]}
     row |= {"n_method": len(own), "n_random": len(random), "top1_mean": summary.mean, "top1_std": summary.std}
     notes = [*arm.notes, *_what_was_averaged(arm), *_what_collapsed(arm, searches)]
+    notes += [missing[key] for key in (_key(arm), (arm.study, arm.target)) if key in missing]
     if random:
         baseline = sample("random sampling", random)
         found = relative_improvement(own, random, CONFIDENCE)
         row |= {"random_mean": baseline.mean, "random_std": baseline.std}
         row |= {"ri_percent": found.estimate, "ri_low": found.low, "ri_high": found.high}
-        notes = [found.reason, *notes] if found.reason else notes
+        row |= _figures(extra)
+        notes = [*filter(None, [found.reason, extra.warning]), *notes]
     else:
         seeds = listed(sorted(set(arm.runs["augment_seed"]), key=str))
         notes = [f"no random run with augment seed {seeds} is finished, so there is no RI", *notes]
     return {**row, "note": "; ".join(notes) or None}
+
+
+def _figures(extra: Beside) -> dict[str, Any]:
+    figures = {"p_value": extra.p_value, "p_holm": extra.p_holm, "sign_depends": extra.warning is not None}
+    if extra.nested is not None:
+        figures |= {"nested_low": extra.nested.low, "nested_high": extra.nested.high}
+    if extra.better is not None:
+        better = extra.better
+        figures |= {"p_better": better.estimate, "p_better_low": better.low, "p_better_high": better.high}
+    return figures
+
+
+def _trainings_finished(frame: pl.DataFrame) -> dict[Key, str]:
+    """How many trainings of an arm, or of a target's random sampling, are finished, where others have more."""
+    said: dict[Key, str] = {}
+    for row in gaps(frame).drop_nulls("target").iter_rows(named=True):
+        finished = f"{row['finished']} of {row['expected']} trainings are finished"
+        if row["method"] == RANDOM:
+            said[row["study"], row["target"]] = f"random sampling: {finished}"
+        else:
+            said[tuple(row[name] for name in KEY)] = finished
+    return said
+
+
+def _key(arm: Arm) -> Key:
+    return tuple(arm.all_runs[name][0] for name in KEY)
 
 
 def _what_was_averaged(arm: Arm) -> list[str]:
@@ -147,6 +198,10 @@ def legend(table: pl.DataFrame) -> str:
     said.append("n: searches against random genotypes. ±: standard deviation (ddof 1).")
     if table["ri_low"].null_count() < table.height:
         said.append(f"Interval: {WELCH}.")
+    if table["p_value"].null_count() < table.height:
+        said.append("p: permutation test of Welch's t, two-sided, Holm-corrected over a target's rows.")
+    if table["p_better"].null_count() < table.height:
+        said.append("P(better): probability that a search's network beats a random one.")
     protocols = table["protocol"].drop_nulls().unique().sort().to_list()
     if protocols:
         said.append(f"Final training: {listed(protocols)}.")
@@ -174,9 +229,15 @@ def _cells(table: pl.DataFrame) -> tuple[list[tuple[str, ...]], list[str]]:
                 _mean(row["random_mean"], row["random_std"], missing),
                 missing if row["ri_percent"] is None else f"{row['ri_percent']:+.2f}",
                 interval if row["note"] is None else f"{interval} [{notes.index(row['note']) + 1}]",
+                missing if row["p_holm"] is None else _p(row["p_holm"]),
+                missing if row["p_better"] is None else f"{row['p_better']:.2f}",
             )
         )
     return lines, [legend(table), *(f"[{number}] {note}" for number, note in enumerate(notes, 1))]
+
+
+def _p(p_value: float) -> str:
+    return f"{p_value:.3f}" if p_value >= 0.001 else "< 0.001"
 
 
 def _mean(mean: float | None, std: float | None, missing: str) -> str:

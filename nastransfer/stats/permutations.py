@@ -68,7 +68,7 @@ def _welch(sums: np.ndarray, squares: np.ndarray, centred: np.ndarray, n_method:
 
 
 def _ways(n_method: int, n: int, seed: int) -> Iterator[np.ndarray]:
-    """Who of `n` runs is dealt to the method's side, 1 or 0 [ways, n]: all ways, or `RESAMPLES` random ones, in parts."""
+    """Who of `n` runs is dealt to the method's side, 1 or 0 [ways, n]: all ways, or `RESAMPLES` random ones."""
     if math.comb(n, n_method) <= RESAMPLES:
         yield _dealt(np.array(list(itertools.combinations(range(n), n_method))), n)
         return

@@ -25,12 +25,11 @@ def test_only_short_lines_are_kept_whole() -> None:
         cell = html_table("", ("h",), [(text,)]).partition("<tbody>")[2]
         return set(cell.partition('class="')[2].partition('"')[0].split())
 
-    assert (
-        "lines" in kinds("short\nlines")
-        and "lines" not in kinds("one")
-        and "lines" not in kinds("a\n" + "b " * 30)
-    )
-    assert "name" in kinds("imagenet1k") and "name" not in kinds("two\nlines")
+    assert "whole" in kinds("short\nlines") and "whole" not in kinds("a\n" + "b " * 30)
+    assert "whole" in kinds("-0.43 to +1.25 [1]") and "whole" not in kinds("no figures")
+    assert "whole" not in kinds("2 of 5 searches collapsed, first at step 40")
+    assert "name" in kinds("imagenet1k") and "name" not in kinds("two\nlines") and "name" not in kinds("")
+    assert "words" in kinds("two words") and "words" not in kinds("a/" * 20)
 
 
 def test_latex_shows_every_sign_as_it_is() -> None:

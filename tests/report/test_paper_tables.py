@@ -185,10 +185,10 @@ def test_a_cell_has_a_line_for_each_thing() -> None:
     html = paper_html(table_2(paper_like())).replace("\N{NO-BREAK SPACE}", " ")
     ri = relative_improvement([50.5, 56.5], [50.5, 52.5])
     lines = ["+3.88 ± 8.24", "n = 2 against 2", f"{ri.low:+.2f} to {ri.high:+.2f}", "published -16.26"]
-    assert "<br>".join([*lines, "difference +20.14"]) in html
+    assert "<br>".join([*lines, "diff. +20.14"]) in html
     assert "standard deviation (ddof 1)" in html
     few = paper_html(table_3(paper_like())).replace("\N{NO-BREAK SPACE}", " ")
-    assert "53.00 ± 4.24, n = 2<br>" in few and "<br>published 56.58, difference -3.58" in few
+    assert "53.00 ± 4.24, n = 2<br>" in few and "<br>published 56.58, diff. -3.58" in few
 
 
 def test_many_columns_stand_in_blocks_and_every_cell_in_one_of_them() -> None:
