@@ -14,10 +14,26 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 import polars as pl
 
-from nastransfer.report import crosses, direct_figure, panels, sources_figure, spread_figure
+from nastransfer.report import (
+    components_figure,
+    cost_figure,
+    crosses,
+    descriptor_figure,
+    direct_figure,
+    map_figure,
+    panels,
+    rank_map_figure,
+    sources_figure,
+    spread_figure,
+)
+from nastransfer.report.components_figure import components_of_variance
+from nastransfer.report.cost_figure import search_cost
 from nastransfer.report.crosses import transfer_versus_direct
+from nastransfer.report.descriptor_figure import descriptors_against_agreement
 from nastransfer.report.direct_figure import direct_against_random
+from nastransfer.report.map_figure import genotype_map
 from nastransfer.report.panels import accuracy_by_method
+from nastransfer.report.rank_map_figure import rank_agreement_map
 from nastransfer.report.sources_figure import transfer_by_source
 from nastransfer.report.spread_figure import spread_of_random
 
@@ -38,6 +54,11 @@ FIGURES: dict[str, Entry] = {
     "direct-against-random": Entry(direct_figure.TITLE, direct_against_random),
     "transfer-versus-direct": Entry(crosses.TITLE, transfer_versus_direct),
     "spread-of-random": Entry(spread_figure.TITLE, spread_of_random),
+    "search-cost": Entry(cost_figure.TITLE, search_cost),
+    "rank-agreement": Entry(rank_map_figure.TITLE, rank_agreement_map),
+    "descriptors": Entry(descriptor_figure.TITLE, descriptors_against_agreement),
+    "variance-components": Entry(components_figure.TITLE, components_of_variance),
+    "genotype-map": Entry(map_figure.TITLE, genotype_map),
 }
 
 

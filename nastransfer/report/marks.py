@@ -57,12 +57,14 @@ def with_hover(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(hover=said)
 
 
-def mean_mark(x: float, y: float, look: Look, said: Iterable[str], **bars: Any) -> dict[str, Any]:
+def mean_mark(
+    x: float, y: float, look: Look, said: Iterable[str], size: int = 12, **bars: Any
+) -> dict[str, Any]:
     """A larger mark at a mean; `said` are lines of plain text for hovering; `bars` from `interval_bar`."""
     first, *others = map(html.escape, said)
     style = {
         "symbol": look.symbol,
-        "size": 12,
+        "size": size,
         "color": look.colour,
         "line": {"width": 1.25, "color": darker(look.colour)},
     }
@@ -154,6 +156,29 @@ def axis_range(
     low = max(min([low, *finite]), low - reach) - air
     high = min(max([high, *finite]), high + reach) + air
     return [low, high] if limits is None else [max(low, limits[0]), min(high, limits[1] + air)]
+
+
+def log_axis(values: Iterable[float]) -> dict[str, Any]:
+    """A logarithmic axis over positive values, with marks at 1, 2 and 5 times powers of ten where it is short."""
+    powers = [math.log10(value) for value in values]
+    low, high = min(powers), max(powers)
+    air = max(0.08 * (high - low), 0.1)
+    steps = (1, 2, 5) if high - low < 1.6 else (1,)
+    places = [
+        (step, power) for power in range(math.floor(low - air), math.ceil(high + air) + 1) for step in steps
+    ]
+    return {
+        "type": "log",
+        "range": [low - air, high + air],
+        "tickvals": [step * 10.0**power for step, power in places],
+        "ticktext": [_log_label(step, power) for step, power in places],
+    }
+
+
+def _log_label(step: int, power: int) -> str:
+    if 0 <= power < 6:
+        return f"{step * 10**power:,}"
+    return f"{'' if step == 1 else f'{step}·'}10<sup>{power}</sup>"
 
 
 def _scatter(x: Sequence[float], y: Sequence[float], marker: dict[str, Any]) -> dict[str, Any]:

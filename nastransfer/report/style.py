@@ -49,6 +49,10 @@ _OTHER_SYMBOLS = (
     "hexagram",
 )
 
+# Targets: Tol's muted palette and symbols that no method of the papers has, so that neither is taken for a method's.
+_TARGET_COLOURS = ("#332288", "#882255", "#999933", "#44AA99", "#CC6677", "#DDCC77")
+_TARGET_SYMBOLS = ("hexagon", "star", "triangle-down", "cross", "bowtie", "hourglass")
+
 _LINES = {"gridcolor": "rgba(127,127,127,0.25)", "linecolor": NEUTRAL, "zeroline": False, "automargin": True}
 
 pio.templates[TEMPLATE] = go.layout.Template(
@@ -104,6 +108,16 @@ def method_looks(methods: Iterable[str]) -> dict[str, Look]:
         for place, name in enumerate(others)
     }
     return {**{name: look for name, look in _METHOD_LOOKS.items() if name in names}, **given}
+
+
+def target_looks(targets: Iterable[str]) -> dict[str, Look]:
+    """A look for each target, in the order given."""
+    return {
+        target: Look(
+            _TARGET_COLOURS[place % len(_TARGET_COLOURS)], _TARGET_SYMBOLS[place % len(_TARGET_SYMBOLS)]
+        )
+        for place, target in enumerate(targets)
+    }
 
 
 def darker(colour: str) -> str:
