@@ -122,7 +122,7 @@ def test_its_ends_are_so_many_standard_errors_away() -> None:
 def test_turned_over_it_is_the_probability_of_losing() -> None:
     won, lost = probability_of_improvement(METHOD, RANDOM[:3]), probability_of_improvement(RANDOM[:3], METHOD)
     assert (won.estimate, won.low, won.high) == pytest.approx(
-        (1 - lost.estimate, 1 - lost.high, 1 - lost.low)  # type: ignore[operator]
+        (1 - lost.estimate, 1 - lost.high, 1 - lost.low)
     )
 
 
