@@ -1,0 +1,44 @@
+"""Advice from a study's folder: opens it and asks the report, which itself knows nothing of folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from nastransfer.report.arms import ABLATIONS, RANK_AGREEMENT
+from nastransfer.report.decide import Decision, decision
+from nastransfer.stats.decision import TOLERANCE_PERCENT
+from nastransfer.study.ledger import Ledger, StudyRecords, locate, results
+from nastransfer.study.spec import Source
+
+
+def decide(
+    study: str | Path | pl.DataFrame, target: str, *, tolerance_percent: float = TOLERANCE_PERCENT
+) -> pl.DataFrame:
+    """Which method, searched on what, to use for `target`: one row a pair and one for random sampling.
+
+    `study` is a folder such as `runs/quickstart`, or its results frame. Columns: `nastransfer.report.decide`; rules and
+    what they promise: `nastransfer.stats.decision`. `decision_of` gives the verdict over all rows as well. Errors as in
+    `nt.results` and `nastransfer.report.decide.decision`.
+    """
+    return decision_of(study, target, tolerance_percent=tolerance_percent).rows
+
+
+def decision_of(
+    study: str | Path | pl.DataFrame, target: str, *, tolerance_percent: float = TOLERANCE_PERCENT
+) -> Decision:
+    """The same with the verdict; of a folder, what is missing is counted by its plan."""
+    if isinstance(study, pl.DataFrame):
+        return decision(study, target, tolerance_percent=tolerance_percent)
+    frame, folder = results(study, published=False), locate(study)
+    planned = planned_on(Ledger(folder.parent).study(folder.name), target)
+    return decision(frame, target, tolerance_percent=tolerance_percent, planned=planned)
+
+
+def planned_on(records: StudyRecords, target: str) -> int | None:
+    """How many trainings on a target the study's plan has, for its tables; None without a plan (runs by hand)."""
+    beside = {RANK_AGREEMENT, *ABLATIONS}
+    tasks = [task for task in records.plan() if task.kind == "augment"]
+    counted = [task for task in tasks if not task.feeds or set(task.feeds) - beside]
+    return sum(Source.model_validate(task.parameters["target"]).label == target for task in counted) or None
