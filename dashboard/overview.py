@@ -5,22 +5,26 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from nastransfer.report.figures import accuracy_by_method, transfer_versus_direct
+from nastransfer.advice import planned_on
+from nastransfer.report.decide import decision
+from nastransfer.report.decide_text import decision_html
+from nastransfer.report.figures import FIGURES
 from nastransfer.report.markup import html_table, markdown_text
 from nastransfer.report.style import on_dark
 from nastransfer.report.tables import ri_html, ri_table
+from nastransfer.report.whole import targets_of
 from nastransfer.search.watched import in_words
-from nastransfer.study.ledger import STATES, Ledger, StudyStatus
+from nastransfer.study.ledger import STATES, Ledger, StudyRecords, StudyStatus
 
 RUNS_VARIABLE = "NASTRANSFER_RUNS"
 REFRESH_SECONDS = 3.0
-FIGURES = {"accuracy": accuracy_by_method, "transfer": transfer_versus_direct}
+FIGURES_SHOWN = ("accuracy-by-method", "transfer-versus-direct")
 
 
 def main() -> None:
@@ -72,9 +76,11 @@ def _study(ledger: Ledger, name: str, names: list[str], finished: bool) -> None:
         st.rerun()
     _progress(status)
     frame = _one_protocol(frame)
+    for target in targets_of(frame):
+        _shown(partial(_decision, records, frame, target))
     _shown(lambda: st.html(ri_html(ri_table(frame))))
-    for key, draw in FIGURES.items():
-        _shown(lambda key=key, draw=draw: _figure(key, draw(frame)))  # type: ignore[misc]
+    for key in FIGURES_SHOWN:
+        _shown(partial(_figure, key, frame))
 
 
 def _progress(status: StudyStatus) -> None:
@@ -119,7 +125,13 @@ def _one_protocol(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(~trained | (pl.col("protocol") == label))
 
 
-def _figure(key: str, figure: go.Figure) -> None:
+def _decision(records: StudyRecords, frame: pl.DataFrame, target: str) -> None:
+    """What to use for a target: the question people come with."""
+    st.html(decision_html(decision(frame, target, planned=planned_on(records, target))))
+
+
+def _figure(key: str, frame: pl.DataFrame) -> None:
+    figure = FIGURES[key].draw(frame)
     config = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": key}}
     if st.context.theme.type == "dark":
         figure = on_dark(figure)

@@ -43,6 +43,9 @@ _HOMES = {
     "Study": "study.study",
     "results": "study.ledger",
     "published": "study.published",
+    "decide": "advice",
+    "write_report": "advice",
+    "claims": "report.claims",
     "begin": "study.task",
     "parameters": "study.task",
 }

@@ -8,6 +8,7 @@ import polars as pl
 
 from nastransfer.report.arms import ABLATIONS, RANK_AGREEMENT
 from nastransfer.report.decide import Decision, decision
+from nastransfer.report.whole import report_files
 from nastransfer.stats.decision import TOLERANCE_PERCENT
 from nastransfer.study.ledger import Ledger, StudyRecords, locate, results
 from nastransfer.study.spec import Source
@@ -42,3 +43,14 @@ def planned_on(records: StudyRecords, target: str) -> int | None:
     tasks = [task for task in records.plan() if task.kind == "augment"]
     counted = [task for task in tasks if not task.feeds or set(task.feeds) - beside]
     return sum(Source.model_validate(task.parameters["target"]).label == target for task in counted) or None
+
+
+def write_report(study: str | Path) -> dict[str, Path]:
+    """Write what a study's folder says so far into its `report` folder: one HTML page, tables and figures as files.
+
+    The files written, by their names within it (`report.html` is the page). Errors as in `nt.results`.
+    """
+    folder = locate(study)
+    files = report_files(results(folder), folder.name)
+    records = Ledger(folder.parent).study(folder.name)
+    return {name: records.write_report(name, text) for name, text in files.items()}

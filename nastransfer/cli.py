@@ -11,9 +11,13 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from nastransfer.report.figures import accuracy_by_method, standalone_html, transfer_versus_direct
+from nastransfer.advice import decision_of, write_report
+from nastransfer.report.claims import claims as claims_of
+from nastransfer.report.claims_shown import claims_text
+from nastransfer.report.decide_text import decision_text
 from nastransfer.report.tables import ri_table, ri_text
 from nastransfer.report.targets import target_table, target_text
+from nastransfer.report.whole import targets_of
 from nastransfer.search.watched import in_words
 from nastransfer.study.executors.local import Summary
 from nastransfer.study.ledger import Ledger, StudyRecords
@@ -25,7 +29,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 Runs = Annotated[Path, typer.Option(help="Folder of all studies.")]
 StudyName = Annotated[str, typer.Argument(help="A shipped study, or a study file (*.yaml).")]
 RecordsOf = Annotated[str, typer.Argument(help="Name of a study below the runs folder.")]
-FIGURES = {"accuracy-by-method": accuracy_by_method, "transfer-versus-direct": transfer_versus_direct}
+TargetName = Annotated[
+    str | None, typer.Option(help="One target; default: all that have finished trainings.")
+]
 
 
 @app.command()
@@ -79,8 +85,25 @@ def status(name: RecordsOf, runs: Runs = Path("runs")) -> None:
 
 @app.command()
 def report(name: RecordsOf, runs: Runs = Path("runs")) -> None:
-    """Print the RI table of what is finished and write the figures as standalone HTML files."""
+    """Print decision and RI table of what is finished; write one HTML page of it all, tables and figures."""
     _conclude(_existing(runs, name))
+
+
+@app.command()
+def decide(name: RecordsOf, target: TargetName = None, runs: Runs = Path("runs")) -> None:
+    """Say which method, searched on what, to use for a target, how sure that is, and what would make it sure."""
+    records = _existing(runs, name)
+    targets = [target] if target is not None else targets_of(records.results())
+    if not targets:
+        print("Nothing to decide yet: no training on a target is finished.")
+    for one in targets:
+        print(decision_text(decision_of(records.folder, one)), end="\n\n")
+
+
+@app.command()
+def claims(name: RecordsOf, runs: Runs = Path("runs")) -> None:
+    """Say which of the paper's claims this study's own results support, contradict or cannot tell."""
+    print(claims_text(claims_of(_existing(runs, name).results())))
 
 
 @app.command()
@@ -118,11 +141,12 @@ def _existing(runs: Path, name: str) -> StudyRecords:
 def _conclude(records: StudyRecords) -> None:
     frame = records.results()
     print()
+    for target in targets_of(frame):
+        print(decision_text(decision_of(records.folder, target)), end="\n\n")
     print(ri_text(ri_table(frame)))
     print()
-    for title, draw in FIGURES.items():
-        path = records.write_report(f"{title}.html", standalone_html(draw(frame)))
-        print(f"figure     {path}")
+    written = write_report(records.folder)
+    print(f"report     {written['report.html']}   (tables and figures as files beside it)")
     print("dashboard  make dashboard\n")
     try:
         print(target_text(target_table(frame, open_targets(records))))

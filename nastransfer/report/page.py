@@ -35,9 +35,16 @@ class Section:
     figure: go.Figure | None = None
 
 
-def page(title: str, sections: Sequence[Section], prose: Sequence[str] = ()) -> str:
-    """The page as text; plotly.js (5 MB) is inside once, if any section has a figure."""
-    script = f"<script>{get_plotlyjs()}</script>" if any(one.figure for one in sections) else ""
+def page(
+    title: str, sections: Sequence[Section], prose: Sequence[str] = (), *, plotly: str | None = None
+) -> str:
+    """The page as text. plotly.js (5 MB) is inside once if a section has a figure, or is read from a file beside it.
+
+    `plotly`: the name of that file, for pages that lie together and share it.
+    """
+    script = "" if plotly is None else f'<script src="{html.escape(plotly)}"></script>'
+    if plotly is None and any(one.figure for one in sections):
+        script = f"<script>{get_plotlyjs()}</script>"
     links = "".join(
         f'<li><a href="#{anchor}">{html.escape(one.title)}</a></li>'
         for anchor, one in zip(_anchors(sections), sections, strict=True)

@@ -1,0 +1,162 @@
+"""The whole report of a study: one page for people who have nothing installed, and its tables and figures as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+from plotly.offline import get_plotlyjs
+
+from nastransfer.report.arms import trainings
+from nastransfer.report.audit import audit, audit_html
+from nastransfer.report.claims import claims
+from nastransfer.report.claims_shown import claim_rules_html, claims_html
+from nastransfer.report.decide import Decision, decision
+from nastransfer.report.decide_text import decision_html
+from nastransfer.report.figures import FIGURES, Entry
+from nastransfer.report.markup import html_table
+from nastransfer.report.names import set_name
+from nastransfer.report.page import Section, page
+from nastransfer.report.paper_layout import paper_csv, paper_html, paper_latex
+from nastransfer.report.paper_tables import TABLES
+from nastransfer.report.sheets import csv_text
+from nastransfer.report.style import empty_figure
+from nastransfer.report.tables import ri_html, ri_table
+from nastransfer.report.times import search_times, times_html
+
+_OWN = pl.col("origin") != "published"
+_TRAINING = pl.col("kind") == "augment"
+_RI, _PLOTLY = "relative-improvement", "plotly.min.js"
+_MADE_ON = ("device", "threads", "precision", "commit", "versions")
+_PUBLISHED = (
+    "Numbers that papers print stand beside the study's own where they are of the same target, hollow in figures and "
+    "named as published: they come without runs and without intervals."
+)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table of the report: made from the frame once, then shown on the page and written to files by their ending."""
+
+    title: str
+    make: Callable[[pl.DataFrame], Any]
+    html: Callable[[Any], str]
+    files: Mapping[str, Callable[[Any], str]]
+
+
+def report_files(frame: pl.DataFrame, name: str) -> dict[str, str]:
+    """The report of the study `name` as texts by file name: `report.html`, `tables/*.csv|tex`, `figures/*.html`.
+
+    The page holds all it needs; the figures share a file of plotly.js that lies beside them. `frame` holds the study's
+    results and published rows; published trainings on other targets are left out. What cannot be said (of a target that
+    was trained under several protocols, say) is explained in its place on the page, and is no file.
+    """
+    shown = of_own_targets(frame)
+    sections: list[Section] = []
+    files: dict[str, str] = {}
+    drawn = {slug: Section(entry.title, figure=_drawn(entry, shown)) for slug, entry in FIGURES.items()}
+    tables = _tables(shown)
+    for slug, table in tables.items():
+        try:
+            made = table.make(shown)
+        except ValueError as error:
+            sections.append(Section(table.title, (str(error),)))
+        else:
+            sections.append(Section(table.title, fragment=table.html(made)))
+            files |= {f"tables/{slug}.{ending}": write(made) for ending, write in table.files.items()}
+    first = 1 + list(tables).index(_RI)
+    ordered = [*sections[:first], *drawn.values(), *sections[first:], *_appendix(shown)]
+    figures = {
+        f"figures/{slug}.html": page(f"{name}: {section.title}", [section], plotly=_PLOTLY)
+        for slug, section in drawn.items()
+    }
+    return {
+        "report.html": page(f"What the study {name} found", ordered, _about(shown)),
+        **files,
+        **figures,
+        f"figures/{_PLOTLY}": get_plotlyjs(),
+    }
+
+
+def of_own_targets(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame less published trainings on targets that the study itself does not train on."""
+    own = set(frame.filter(_OWN & _TRAINING)["target"])
+    return frame.filter(_OWN | ~_TRAINING | pl.col("target").is_in(own))
+
+
+def targets_of(frame: pl.DataFrame) -> list[str]:
+    """Names of the targets on which the study has finished a training, trainings that rank genotypes on a source apart.
+
+    A target whose trainings do not go together (several protocols) is among them.
+    """
+    named = frame.filter(_OWN & _TRAINING)["target"].drop_nulls().unique().sort()
+    return [target for target in named if _trained_on(frame.filter(target=target))]
+
+
+def _trained_on(rows: pl.DataFrame) -> bool:
+    try:
+        return not trainings(rows).is_empty()
+    except ValueError:
+        return True
+
+
+def _about(frame: pl.DataFrame) -> tuple[str, ...]:
+    own = frame.filter(_OWN)
+    searches, trained = own.filter(kind="search").height, own.filter(_TRAINING)["top1_last"].count()
+    return (f"{searches} searches and {trained} trainings are finished and shown here.", _PUBLISHED)
+
+
+def _appendix(frame: pl.DataFrame) -> list[Section]:
+    made_on = frame.filter(_OWN).select(_MADE_ON).unique().sort(_MADE_ON)
+    lines = [
+        ["not recorded" if value is None else str(value) for value in row] for row in made_on.iter_rows()
+    ]
+    return [
+        Section("How each claim is tested", fragment=claim_rules_html()),
+        Section("The published numbers against each other", fragment=audit_html(audit())),
+        Section("On what machine", fragment=html_table("Machines and versions", _MADE_ON, lines)),
+    ]
+
+
+def _tables(frame: pl.DataFrame) -> dict[str, _Table]:
+    """File name of each table to how it is made, in the order of the page; the decision comes first."""
+    ri = _Table("Relative improvement over random sampling", ri_table, ri_html, {"csv": csv_text})
+    times = _Table("Search times", search_times, times_html, {"csv": csv_text})
+    judged = _Table("The paper's claims", _own_claims, claims_html, {"csv": _claims_csv})
+    decisions = {f"decision-{target}": _decision(target) for target in targets_of(frame)}
+    papers = {f"table-{number}": _paper_table(number) for number in TABLES}
+    return {**decisions, _RI: ri, **papers, "claims": judged, "search-times": times}
+
+
+def _own_claims(frame: pl.DataFrame) -> pl.DataFrame:
+    return claims(frame.filter(_OWN))
+
+
+def _claims_csv(table: pl.DataFrame) -> str:
+    return csv_text(table.with_columns(pl.col("runs").list.join("; ")))
+
+
+def _decision(target: str) -> _Table:
+    def make(frame: pl.DataFrame) -> Decision:
+        return decision(frame.filter(_OWN), target)
+
+    def write(made: Decision) -> str:
+        return csv_text(made.rows)
+
+    return _Table(f"What to use for {set_name(target)}", make, decision_html, {"csv": write})
+
+
+def _paper_table(number: int) -> _Table:
+    written = {"csv": paper_csv, "tex": paper_latex}
+    return _Table(f"Table {number} of the paper", TABLES[number], paper_html, written)
+
+
+def _drawn(entry: Entry, frame: pl.DataFrame) -> go.Figure:
+    """The figure, or in its place why there is none."""
+    try:
+        return entry.draw(frame)
+    except ValueError as error:
+        return empty_figure(str(error), entry.title)

@@ -1,0 +1,84 @@
+"""The whole report: one page that says everything or why not, tables and figures as files."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from nastransfer.report.figures import FIGURES
+from nastransfer.report.whole import of_own_targets, report_files, targets_of
+from nastransfer.study.published import published
+from tests.report.made_study import made_study
+from tests.report.rows import small_study, study, training
+
+TABLES = {"relative-improvement.csv", "claims.csv", "search-times.csv"} | {
+    f"table-{number}.{ending}" for number in (2, 3, 4) for ending in ("csv", "tex")
+}
+
+
+def names(files: dict[str, str], folder: str) -> set[str]:
+    return {name.partition("/")[2] for name in files if name.startswith(f"{folder}/")}
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, str]:
+    return report_files(pl.concat([made_study(), published()]), "made")
+
+
+def test_everything_is_on_the_page_and_in_files(made: dict[str, str]) -> None:
+    decisions = {f"decision-{target}.csv" for target in ("cifar100", "imagenet1k", "imagenet22k")}
+    assert names(made, "tables") == TABLES | decisions
+    assert names(made, "figures") == {*(f"{slug}.html" for slug in FIGURES), "plotly.min.js"}
+    shown = made["report.html"]
+    assert shown.index("What to use for imagenet1k") < shown.index(
+        "Relative improvement over random sampling"
+    )
+    assert all(entry.title in shown for entry in FIGURES.values())
+    assert shown.count("plotly.js v") == 1
+
+
+def test_figures_share_what_draws_them(made: dict[str, str]) -> None:
+    figure = made["figures/accuracy-by-method.html"]
+    assert '<script src="plotly.min.js"></script>' in figure
+    assert "plotly.js v" not in figure
+
+
+def test_published_numbers_of_other_targets_are_left_out() -> None:
+    frame = of_own_targets(pl.concat([small_study(), published()]))
+    assert set(frame.filter(kind="augment")["target"]) == {"glyphs"}
+    assert frame.filter(origin="published", kind="search").height > 0
+
+
+def test_genotypes_ranked_on_a_source_make_it_no_target() -> None:
+    on_source = training("random", 0, 60.0, target="digits", source="digits", feeds="rank_agreement")
+    assert targets_of(pl.concat([small_study(), study(on_source)])) == ["glyphs"]
+
+
+def test_several_protocols_are_explained_and_cost_nothing_else() -> None:
+    other = training("darts1", 9, 70.0, protocol="small", cells=8)
+    files = report_files(pl.concat([small_study(), study(other)]), "mixed")
+    assert "2 protocols" in files["report.html"]
+    assert "relative-improvement.csv" not in names(files, "tables")
+    assert "search-times.csv" in names(files, "tables")
+    assert names(files, "figures") == {*(f"{slug}.html" for slug in FIGURES), "plotly.min.js"}
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        study(),
+        study(training("darts1", 2, 70.0)),
+        study(*(training("random", draw, 70.0 + draw) for draw in range(3))),
+        study(training("darts1", 2, None), training("random", 0, 70.0)),
+    ],
+    ids=["nothing", "one run, no baseline", "baseline alone", "unfinished"],
+)
+def test_what_is_there_is_shown(frame: pl.DataFrame) -> None:
+    files = report_files(frame, "part")
+    assert files["report.html"].endswith("</html>\n")
+    assert names(files, "tables") >= TABLES
+
+
+def test_accuracies_that_are_none_are_named() -> None:
+    files = report_files(study(training("darts1", 2, float("nan")), training("random", 0, 70.0)), "wrong")
+    assert "has a top1_last of nan" in files["report.html"]
