@@ -16,7 +16,7 @@ from nastransfer.report.findings import (
     sum_of,
 )
 from nastransfer.report.names import RANDOM, listed, method_name, set_name, source_name
-from nastransfer.study.published import published, published_sets, statements
+from nastransfer.study import published
 
 # Images of the release that the set is made of; the paper's two parts of it are printed in Table 1.
 _FALL_2011_IMAGES = 14_197_114
@@ -34,7 +34,7 @@ def sign_flips() -> pl.DataFrame:
     implied, *_ = implied_random_top1("imagenet1k")
     values = derived().filter(pl.col("baseline") == IMPLIED, target="imagenet1k")
     of_table_2 = values.filter(quantity="top1_last").select("method", "source", "selection", top1="value")
-    direct = published().filter(
+    direct = published.published().filter(
         pl.col("method") != RANDOM, feeds="table 3", augment_seed=2, source="imagenet1k"
     )
     arms = pl.concat([of_table_2, direct.select("method", "source", "selection", top1="top1_last")])
@@ -95,7 +95,7 @@ def _nsganet() -> Finding:
 def _caption() -> Finding:
     lines, rising = [], []
     for (method, source), rows in (
-        published().filter(feeds="table 4").group_by("method", "source", maintain_order=True)
+        published.published().filter(feeds="table 4").group_by("method", "source", maintain_order=True)
     ):
         tops = [f"{top1:.2f}" for top1 in rows.sort("cells")["top1_last"]]
         name = f"{method_name(str(method))}, {source_name(source, rows['selection'][0])}"
@@ -113,8 +113,8 @@ def _caption() -> Finding:
 
 
 def _proxy_2() -> Finding:
-    sets = {row["name"]: row for row in published_sets().iter_rows(named=True)}
-    percent = statements().filter(source="imagenet22k", unit="percent")["value"].item()
+    sets = {row["name"]: row for row in published.published_sets().iter_rows(named=True)}
+    percent = published.statements().filter(source="imagenet22k", unit="percent")["value"].item()
     proxy = printed_images(sets["imagenet22k-p2"])
     val = printed_size(sets["imagenet22k"]["val"])
     return Finding(
@@ -131,7 +131,7 @@ def _proxy_2() -> Finding:
 
 
 def _whole_22k() -> Finding:
-    (row,) = published_sets().filter(name="imagenet22k").to_dicts()
+    (row,) = published.published_sets().filter(name="imagenet22k").to_dicts()
     return Finding(
         "table_1_imagenet22k",
         "Table 1, ImageNet22K",
@@ -147,12 +147,12 @@ def _whole_22k() -> Finding:
 def _enas_seed() -> Finding:
     changes = {}
     for (method, source), rows in (
-        published().filter(feeds="table 3").group_by("method", "source", maintain_order=True)
+        published.published().filter(feeds="table 3").group_by("method", "source", maintain_order=True)
     ):
         first, second = rows.sort("augment_seed")["top1_last"]
         changes[f"{method_name(str(method))}, {source_name(source, None)}"] = (first, second)
     name, (first, second) = max(changes.items(), key=lambda item: abs(item[1][1] - item[1][0]))
-    noise = statements().filter(pl.col("about").str.starts_with("largest change"))["value"].item()
+    noise = published.statements().filter(pl.col("about").str.starts_with("largest change"))["value"].item()
     return Finding(
         "one_seed_moves_enas",
         "Table 3",
@@ -186,7 +186,7 @@ def _depth_against_random() -> Finding:
 
 
 def _nas_benchmark() -> Finding:
-    printed = published().filter(feeds="table 1")
+    printed = published.published().filter(feeds="table 1")
     both = printed.join(derived().filter(baseline=FILES), on=["method", "source", "target"])
     off = both.filter((pl.col("ri_percent") - pl.col("value")).abs() > _PRINTED_FROM_FILES)
     lines = [

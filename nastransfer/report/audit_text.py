@@ -9,7 +9,7 @@ import polars as pl
 from nastransfer.report.derived import NASTRANSFER
 from nastransfer.report.findings import Finding, arm_name
 from nastransfer.report.names import listed, method_name, set_name
-from nastransfer.study.published import published
+from nastransfer.study import published
 
 _SMALL = ("flowers102", "mit67")
 
@@ -61,7 +61,7 @@ def _below_random_from_cifar100() -> Finding:
 
 
 def _cifar10_is_good_for_all() -> Finding:
-    arms = published().filter(study=NASTRANSFER, feeds="table 2", source="cifar10")
+    arms = published.published().filter(study=NASTRANSFER, feeds="table 2", source="cifar10")
     below = arms.filter(pl.col("ri_percent") < 0)
     return Finding(
         "cifar10_is_good_for_all",
@@ -78,7 +78,7 @@ def _cifar10_is_good_for_all() -> Finding:
 
 def _direct_ranking() -> Finding:
     rows = (
-        published()
+        published.published()
         .filter(feeds="table 3", source="imagenet1k", augment_seed=2)
         .sort("top1_last", descending=True)
     )
@@ -113,7 +113,7 @@ def _held(
 def ri_of_table_2(target: str) -> dict[str, dict[str, float]]:
     """Printed RI on a target: method, then source, to percent."""
     found: dict[str, dict[str, float]] = {}
-    for row in published().filter(feeds="table 2", target=target).iter_rows(named=True):
+    for row in published.published().filter(feeds="table 2", target=target).iter_rows(named=True):
         found.setdefault(row["method"], {})[row["source"]] = row["ri_percent"]
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from nastransfer.report.names import RANDOM
-from nastransfer.study.published import published, published_summaries
+from nastransfer.study import published
 
 # Largest distance of a number from its two printed decimals.
 ROUNDING = 0.005
@@ -156,7 +156,7 @@ def _ri(row: dict[str, Any], baseline: str, random: float, ends: tuple[float, fl
 
 def _ri_of_files() -> pl.DataFrame:
     """RI of NAS-Benchmark's methods, from the means of its authors' files."""
-    summaries = published_summaries().filter(setting="own protocol of the method")
+    summaries = published.published_summaries().filter(setting="own protocol of the method")
     sides = [summaries.filter(arm=arm) for arm in ("searched", "random")]
     both = sides[0].join(sides[1], on=["dataset", "method"], suffix="_random")
     rows = []
@@ -172,7 +172,7 @@ def _ri_of_files() -> pl.DataFrame:
 
 def _printed() -> pl.DataFrame:
     """NASTransfer's trainings in print."""
-    return published().filter(study=NASTRANSFER, kind="augment")
+    return published.published().filter(study=NASTRANSFER, kind="augment")
 
 
 def _rows(frame: pl.DataFrame, method: str) -> list[dict[str, Any]]:

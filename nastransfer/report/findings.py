@@ -9,7 +9,7 @@ import polars as pl
 
 from nastransfer.report.derived import NASTRANSFER
 from nastransfer.report.names import method_name, source_name
-from nastransfer.study.published import published
+from nastransfer.study import published
 
 _UNITS = {"K": 1e3, "M": 1e6}
 
@@ -28,7 +28,7 @@ class Finding:
 
 def printed_top1(**where: Any) -> float:
     """The one printed accuracy of this method, table and setting."""
-    rows = published().filter(pl.col("top1_last").is_not_null(), study=NASTRANSFER, **where)
+    rows = published.published().filter(pl.col("top1_last").is_not_null(), study=NASTRANSFER, **where)
     return float(rows["top1_last"].item())
 
 

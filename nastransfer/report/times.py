@@ -17,7 +17,7 @@ from nastransfer.report.findings import printed_images
 from nastransfer.report.markup import html_table
 from nastransfer.report.names import RANDOM, method_name, set_name
 from nastransfer.report.search_work import SearchedSet, SearchWork, search_work
-from nastransfer.study.published import published_sets, statements
+from nastransfer.study import published
 
 # Training images as NASTransfer's Table 1 prints them, at the sizes that networks of either kind are made for.
 SEARCHED = (
@@ -137,7 +137,9 @@ def _of_paper(work: SearchWork) -> dict[str, Any]:
 
 
 def _printed(row: dict[str, Any]) -> dict[str, Any]:
-    said = statements().filter(method=row["method"], source=row["source"], study=row["study"], unit="days")
+    said = published.statements().filter(
+        method=row["method"], source=row["source"], study=row["study"], unit="days"
+    )
     words = f", {said['said'].item()}" if said.height else ""
     about = {"method": row["method"], "source": row["source"], "published_seconds": row["seconds"]}
     return {**about, "relation": "is", "published_by": f"{row['study']}{words}"}
@@ -146,7 +148,7 @@ def _printed(row: dict[str, Any]) -> dict[str, Any]:
 def _of_unknown_subject() -> list[dict[str, Any]]:
     """Statements of search times of which it is not recorded what they are about, each with what it would fit."""
     rows = []
-    for row in statements().filter(pl.col("method").is_null(), unit="days").iter_rows(named=True):
+    for row in published.statements().filter(pl.col("method").is_null(), unit="days").iter_rows(named=True):
         time = {"published_seconds": row["value"] * DAY, "relation": row["relation"]}
         rows.append({**time, "published_by": f"{row['study']}, {row['said']}", "note": _reading(row)})
     return rows
@@ -178,8 +180,8 @@ def _how_read() -> str:
 
 def _by_images() -> tuple[float, dict[tuple[str, str], float]]:
     """The cost of an image that 19 years imply, and with it the days of each printed method on each large set."""
-    said = statements().filter(unit="days")
-    images = {row["name"]: printed_images(row) for row in published_sets().iter_rows(named=True)}
+    said = published.statements().filter(unit="days")
+    images = {row["name"]: printed_images(row) for row in published.published_sets().iter_rows(named=True)}
     cifar, *large = (seen.name for seen in SEARCHED)
     printed = {row["method"]: row["value"] for row in said.filter(source=cifar).iter_rows(named=True)}
     ratio = {name: images[name] / images[cifar] for name in large}
