@@ -15,6 +15,7 @@ from nastransfer.report.marks import (
     dots,
     interval_bar,
     key,
+    line_key,
     log_axis,
     mean_mark,
     summary_words,
@@ -114,10 +115,7 @@ def _keys(panels: list[Panel], looks: dict[str, Look]) -> list[Properties]:
         {"random sampling, which searches nothing": "dot"} if any(panel.random for panel in panels) else {}
     )
     lines["Pareto front"] = "solid"
-    for name, dash in lines.items():
-        line = {"color": NEUTRAL, "width": 2, "dash": dash}
-        keys.append({**key(name), "mode": "lines", "line": line})
-    return keys
+    return [*keys, *(line_key(name, dash=dash) for name, dash in lines.items())]
 
 
 def _draw(sheet: Sheet, number: int, panel: Panel, looks: dict[str, Look], measure: str) -> None:

@@ -22,12 +22,16 @@ from nastransfer.report.marks import (
     interval_bar,
     key,
     mean_mark,
+    published_key,
     published_marks,
     summary_words,
     with_hover,
 )
-from nastransfer.report.names import RANDOM, method_name, set_name, source_name
+from nastransfer.report.names import RANDOM, method_name, set_name
+from nastransfer.report.printed import FROM, beside_every_origin, with_origin
 from nastransfer.report.style import NEUTRAL, Look, darker, empty_figure, method_looks
+from nastransfer.stats.estimate import Estimate
+from nastransfer.stats.selection import winners_curse
 
 TITLE = "Transfer against the best direct search"
 NOTE = "Large: both means, 95% intervals. Transfer runs lie above and below, hollow direct runs beside."
@@ -37,21 +41,26 @@ NOTHING = (
     "target itself or a proxy of it (direct)."
 )
 
+_SPLITS = 200
 _SAME = ("study", "target", "method", "preset")
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """A method's transfer from one source beside its best direct search on the same target, out of `choices` many."""
+    """A method's transfer from one source beside its best direct search on the same target, out of `choices` many.
+
+    `honest` is what the best one has where half of the runs choose it and the other half score it.
+    """
 
     transfer: Arm
     direct: Arm
     choices: int
+    honest: Estimate | None
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Transfer from one source to one target; `printed` has the columns `direct_top1` and `direct_from`."""
+    """Transfer from one source to one target; `printed` has the column `direct_top1`."""
 
     target: str
     source: str
@@ -103,47 +112,43 @@ def transfer_panels(frame: pl.DataFrame) -> list[Panel]:
             found.setdefault((arm.target, arm.origin, arm.study), []).append(Crossing(arm, *choice))
     panels = []
     for (target, origin, study), crossings in sorted(found.items()):
-        here = (pl.col("target") == target) & (pl.col("from") == origin)
+        here = (pl.col("target") == target) & (pl.col(FROM) == origin)
         beside = [arm for arm in random if (arm.target, arm.study) == (target, study)]
         source = f"{origin} ({study})" if several else origin
         panels.append(Panel(target, source, crossings, beside, printed.filter(here)))
         printed = printed.filter(~here)
-    for (target, origin), rows in printed.group_by("target", "from", maintain_order=True):
+    for (target, origin), rows in printed.group_by("target", FROM, maintain_order=True):
         panels.append(Panel(str(target), str(origin), [], [], rows))
     return panels
 
 
-def _best_direct(own: list[Arm]) -> dict[tuple[Any, ...], tuple[Arm, int]]:
-    """By study, target, method and preset: the direct arm of the highest mean, and out of how many."""
+def _best_direct(own: list[Arm]) -> dict[tuple[Any, ...], tuple[Arm, int, Estimate | None]]:
+    """By study, target, method and preset: the direct arm of the highest mean, out of how many, and an honest score."""
     direct: dict[tuple[Any, ...], list[Arm]] = {}
     for arm in own:
         if arm.direct:
             direct.setdefault(tuple(getattr(arm, name) for name in _SAME), []).append(arm)
-    return {
-        same: (max(group, key=lambda arm: arm.summary.mean), len(group)) for same, group in direct.items()
-    }
+    found = {}
+    for same, group in direct.items():
+        best = max(group, key=lambda arm: arm.summary.mean)
+        choices = {arm.origin: arm.accuracies for arm in group}
+        honest = winners_curse(choices, splits=_SPLITS).honest if len(group) > 1 else None
+        found[same] = (best, len(group), honest)
+    return found
 
 
 def _printed_pairs(printed: pl.DataFrame) -> pl.DataFrame:
-    """Published transfer accuracies with the best direct one of the same table, method and augment seed.
+    """Published transfer accuracies with `direct_top1`: the best direct one of the same table, method and augment seed.
 
-    Columns besides the frame's: `direct_top1`, and in words `from` and `direct_from`. Random sampling of the same table
-    is its own partner.
+    Random sampling of the same table is its own partner.
     """
-    origin = pl.struct("source", "selection").map_elements(
-        lambda row: source_name(**row), return_dtype=pl.String
-    )
-    named = printed.with_columns(origin.alias("from"))
-    searched = named.filter(pl.col("source").is_not_null())
-    renamed = {"top1_last": "direct_top1", "from": "direct_from"}
     same = ["run", "target", "method", "augment_seed"]
-    direct = searched.filter(pl.col("source") == pl.col("target")).rename(renamed).sort("direct_top1")
-    direct = direct.unique(same, keep="last", maintain_order=True)
-    transfer = searched.filter(pl.col("source") != pl.col("target"))
-    pairs = transfer.join(direct.select(*same, *renamed.values()), on=same)
-    panels = pairs.select("run", "target", "from", "direct_from").unique(maintain_order=True)
-    random = named.filter(method=RANDOM).drop("from").join(panels, on=["run", "target"])
-    return pl.concat([pairs, random.with_columns(direct_top1="top1_last").select(pairs.columns)])
+    named = with_origin(printed)
+    direct = named.filter(pl.col("source") == pl.col("target")).group_by(same)
+    pairs = named.filter(pl.col("source") != pl.col("target"))
+    pairs = pairs.join(direct.agg(direct_top1=pl.col("top1_last").max()), on=same, maintain_order="left")
+    random = named.filter(method=RANDOM).with_columns(direct_top1="top1_last")
+    return beside_every_origin(pl.concat([pairs, random]))
 
 
 def _keys(panels: list[Panel], looks: dict[str, Look]) -> list[dict[str, Any]]:
@@ -151,7 +156,7 @@ def _keys(panels: list[Panel], looks: dict[str, Look]) -> list[dict[str, Any]]:
     if any(panel.random for panel in panels) or RANDOM in looks:
         keys.append(key(method_name(RANDOM), method_looks([RANDOM])[RANDOM]))
     if any(not panel.printed.is_empty() for panel in panels):
-        keys.append(key("hollow: published", symbol="circle-open", line={"width": 2}))
+        keys.append(published_key())
     return keys
 
 
@@ -194,7 +199,7 @@ def _means(one: Crossing, look: Look) -> dict[str, Any]:
         f"transfer from {one.transfer.origin}",
         *summary_words(transfer),
     ]
-    said += [f"direct on {one.direct.origin}, best of {one.choices}", *summary_words(direct)]
+    said += [f"direct on {one.direct.origin}{_choice(one)}", *summary_words(direct)]
     bars = interval_bar("x", direct.mean, direct.mean_interval(), look)
     bars |= interval_bar("y", transfer.mean, transfer.mean_interval(), look)
     return mean_mark(direct.mean, transfer.mean, look, said, **bars)
@@ -212,10 +217,23 @@ def _in_words(panels: list[Panel], chosen: bool) -> str:
     return " ".join([f"{TITLE}, top-1 accuracy.", *said, *([CAVEAT] if chosen else [])])
 
 
+def _choice(one: Crossing) -> str:
+    """Out of how many the direct search was picked, and what that is worth without the luck of the pick."""
+    if one.choices < 2:
+        return ""
+    picked = f", best of {one.choices}"
+    if one.honest is None or one.honest.estimate is None:
+        return picked
+    return f"{picked} (chosen on half of its runs, scored on the others: {one.honest.estimate:.1f}%)"
+
+
 def _crossing_in_words(one: Crossing) -> str:
-    transfer, direct = one.transfer.summary, one.direct.summary
-    return (
-        f"{method_name(one.transfer.method)} transfer mean {transfer.mean:.1f}% of {transfer.n}, 95% interval "
-        f"{between(transfer.mean_interval(), 1)}, direct on {one.direct.origin} {direct.mean:.1f}% of {direct.n}, "
-        f"{between(direct.mean_interval(), 1)}"
-    )
+    sides = {
+        "transfer": one.transfer.summary,
+        f"direct on {one.direct.origin}{_choice(one)}": one.direct.summary,
+    }
+    said = [
+        f"{name}: mean {side.mean:.1f}% of {side.n}, 95% interval {between(side.mean_interval(), 1)}"
+        for name, side in sides.items()
+    ]
+    return f"{method_name(one.transfer.method)}, {', '.join(said)}"

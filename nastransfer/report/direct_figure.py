@@ -24,11 +24,13 @@ from nastransfer.report.marks import (
     interval_bar,
     key,
     mean_mark,
+    published_key,
     published_marks,
     summary_words,
     with_hover,
 )
-from nastransfer.report.names import RANDOM, method_name, set_name, source_name
+from nastransfer.report.names import RANDOM, method_name, set_name
+from nastransfer.report.printed import FROM, with_origin
 from nastransfer.report.style import Look, empty_figure, method_looks
 from nastransfer.stats.sample import sample
 
@@ -73,7 +75,7 @@ def direct_against_random(frame: pl.DataFrame) -> go.Figure:
     looks = method_looks(method for panel in panels for method in panel.methods)
     keys = [key(method_name(method), look) for method, look in looks.items()]
     if any(not panel.printed.is_empty() for panel in panels):
-        keys.append(key("hollow: published", symbol="circle-open", line={"width": 2}))
+        keys.append(published_key())
     sheet = diagonal_sheet(Words(TITLE, NOTE, _in_words(panels)), [panel.title for panel in panels], keys)
     reaches = {
         panel.target: _reach([one for one in panels if one.target == panel.target]) for panel in panels
@@ -93,11 +95,11 @@ def direct_panels(frame: pl.DataFrame) -> list[Panel]:
         found.setdefault((arm.target, arm.origin, arm.study), []).append(arm)
     panels = []
     for (target, origin, study), group in sorted(found.items()):
-        here = (pl.col("target") == target) & (pl.col("origin_name") == origin)
+        here = (pl.col("target") == target) & (pl.col(FROM) == origin)
         source = f"{origin} ({study})" if several else origin
         panels.append(Panel(target, source, group, printed.filter(here)))
         printed = printed.filter(~here)
-    for (target, origin), rows in printed.group_by("target", "origin_name", maintain_order=True):
+    for (target, origin), rows in printed.group_by("target", FROM, maintain_order=True):
         panels.append(Panel(str(target), str(origin), [], rows))
     return panels
 
@@ -107,10 +109,7 @@ def _printed_pairs(printed: pl.DataFrame) -> pl.DataFrame:
     same = ["run", "target", "augment_seed"]
     random = printed.filter(method=RANDOM).select(*same, random_top1="top1_last")
     direct = printed.filter(pl.col("source") == pl.col("target"))
-    named = pl.struct("source", "selection").map_elements(
-        lambda row: source_name(**row), return_dtype=pl.String
-    )
-    return direct.join(random, on=same).with_columns(named.alias("origin_name"))
+    return with_origin(direct.join(random, on=same, maintain_order="left"))
 
 
 def random_at_same_rank(runs: Sequence[float], random: Sequence[float]) -> list[float]:

@@ -18,6 +18,7 @@ from nastransfer.report import (
     components_figure,
     cost_figure,
     crosses,
+    depth_figure,
     descriptor_figure,
     direct_figure,
     map_figure,
@@ -29,6 +30,7 @@ from nastransfer.report import (
 from nastransfer.report.components_figure import components_of_variance
 from nastransfer.report.cost_figure import search_cost
 from nastransfer.report.crosses import transfer_versus_direct
+from nastransfer.report.depth_figure import accuracy_by_cells
 from nastransfer.report.descriptor_figure import descriptors_against_agreement
 from nastransfer.report.direct_figure import direct_against_random
 from nastransfer.report.map_figure import genotype_map
@@ -54,6 +56,7 @@ FIGURES: dict[str, Entry] = {
     "direct-against-random": Entry(direct_figure.TITLE, direct_against_random),
     "transfer-versus-direct": Entry(crosses.TITLE, transfer_versus_direct),
     "spread-of-random": Entry(spread_figure.TITLE, spread_of_random),
+    "accuracy-by-cells": Entry(depth_figure.TITLE, accuracy_by_cells),
     "search-cost": Entry(cost_figure.TITLE, search_cost),
     "rank-agreement": Entry(rank_map_figure.TITLE, rank_agreement_map),
     "descriptors": Entry(descriptor_figure.TITLE, descriptors_against_agreement),

@@ -10,7 +10,7 @@ import polars as pl
 
 from nastransfer.report.arms import trainings
 from nastransfer.report.grid import Properties, Sheet, Words
-from nastransfer.report.marks import axis_range, key, with_hover
+from nastransfer.report.marks import axis_range, line_key, with_hover
 from nastransfer.report.names import method_name, set_name
 from nastransfer.report.style import Look, empty_figure, method_looks, translucent
 
@@ -42,7 +42,10 @@ def learning_curves(frame: pl.DataFrame, histories: Mapping[str, pl.DataFrame]) 
     }
     looks = method_looks(rows["method"])
     dashes = {method: _DASHES[place % len(_DASHES)] for place, method in enumerate(looks)}
-    keys = [_key(method, look, dashes[method]) for method, look in looks.items()]
+    keys = [
+        line_key(method_name(method), color=look.colour, dash=dashes[method])
+        for method, look in looks.items()
+    ]
     words = Words(TITLE, NOTE, _in_words(panels, curves))
     titles = [f"on {set_name(target)}" for target in panels]
     sheet = Sheet(words, titles, [_PANEL_PIXELS] * len(panels), keys)
@@ -61,14 +64,6 @@ def _curve(run: str, history: pl.DataFrame) -> pl.DataFrame:
     return known[
         np.unique(np.linspace(0, len(known) - 1, min(len(known), _MOST_POINTS)).astype(int)).tolist()
     ]
-
-
-def _key(method: str, look: Look, dash: str) -> Properties:
-    return {
-        **key(method_name(method)),
-        "mode": "lines",
-        "line": {"color": look.colour, "width": 2.5, "dash": dash},
-    }
 
 
 def _draw(

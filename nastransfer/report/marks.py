@@ -31,7 +31,7 @@ def dots(
     style = {
         "symbol": look.symbol,
         "size": 7,
-        "color": translucent(look.colour, 0.55),
+        "color": translucent(look.colour, 0.65),
         "line": {"width": 0.75, "color": darker(look.colour)},
         **marker,
     }
@@ -102,6 +102,16 @@ def key(name: str, look: Look | None = None, **marker: Any) -> dict[str, Any]:
         "marker": {"color": NEUTRAL, "size": 10, **given, **marker},
         "hoverinfo": "skip",
     }
+
+
+def line_key(name: str, **line: Any) -> dict[str, Any]:
+    """An entry of the legend for a kind of line."""
+    return {**key(name), "mode": "lines", "line": {"color": NEUTRAL, "width": 2, **line}}
+
+
+def published_key() -> dict[str, Any]:
+    """The entry of the legend for numbers that papers print."""
+    return key("hollow: published", symbol="circle-open", line={"width": 2})
 
 
 def summary_words(summary: Sample) -> list[str]:

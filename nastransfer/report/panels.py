@@ -27,13 +27,15 @@ from nastransfer.report.marks import (
     interval_bar,
     jitter,
     key,
+    line_key,
     mean_mark,
+    published_key,
     published_marks,
     summary_words,
     with_hover,
 )
 from nastransfer.report.names import RANDOM, method_name, set_name, source_name
-from nastransfer.report.style import NEUTRAL, Look, empty_figure, method_looks
+from nastransfer.report.style import Look, empty_figure, method_looks
 from nastransfer.stats.improvement import RelativeImprovement
 from nastransfer.stats.sample import sample
 
@@ -156,17 +158,12 @@ def _keys(panels: list[Panel], looks: dict[str, Look]) -> list[Properties]:
     keys = [key(method_name(method), look) for method, look in looks.items()]
     rooms = [panel.room for panel in panels if panel.room is not None]
     if rooms:
-        keys.append(_line_key("best random genotype (headroom)", _BEST))
+        keys.append(line_key("best random genotype (headroom)", dash=_BEST))
     if any(room.noise_percent is not None for room in rooms):
-        keys.append(_line_key("best by chance of seeds alone (noise ceiling)", _LUCKY))
+        keys.append(line_key("best by chance of seeds alone (noise ceiling)", dash=_LUCKY))
     if any(not row.printed.is_empty() for panel in panels for row in panel.rows):
-        keys.append(key("hollow: published", symbol="circle-open", line={"width": 2}))
+        keys.append(published_key())
     return keys
-
-
-def _line_key(name: str, dash: str) -> Properties:
-    line = {"color": NEUTRAL, "width": 2, "dash": dash}
-    return {**key(name), "mode": "lines", "line": line}
 
 
 def _draw(sheet: Sheet, number: int, panel: Panel, looks: dict[str, Look], upper: int) -> None:

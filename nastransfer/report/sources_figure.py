@@ -22,13 +22,15 @@ from nastransfer.report.marks import (
     ends_of,
     interval_bar,
     key,
+    line_key,
     mean_mark,
+    published_key,
     published_marks,
     summary_words,
     with_hover,
 )
 from nastransfer.report.names import RANDOM, method_name, set_name, source_name
-from nastransfer.report.style import NEUTRAL, Look, empty_figure, method_looks
+from nastransfer.report.style import Look, empty_figure, method_looks
 from nastransfer.stats.improvement import RelativeImprovement
 
 TITLE = "Transfer by source set"
@@ -132,10 +134,9 @@ def _transfers(own: list[Arm], printed: pl.DataFrame) -> list[Transfer]:
 def _keys(panels: list[Panel], looks: dict[str, Look]) -> list[Properties]:
     keys = [key(method_name(method), look) for method, look in looks.items()]
     if any(panel.quantity == _RI for panel in panels):
-        line = {"color": NEUTRAL, "width": 2}
-        keys.append({**key(method_name(RANDOM)), "mode": "lines", "line": line})
+        keys.append(line_key(method_name(RANDOM)))
     if any(not transfer.printed.is_empty() for panel in panels for transfer in panel.transfers):
-        keys.append(key("hollow: published", symbol="circle-open", line={"width": 2}))
+        keys.append(published_key())
     return keys
 
 

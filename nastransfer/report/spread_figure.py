@@ -17,14 +17,15 @@ from nastransfer.report.marks import (
     dots,
     interval_bar,
     jitter,
-    key,
     mean_mark,
+    published_key,
     published_marks,
     summary_words,
     with_hover,
 )
 from nastransfer.report.names import RANDOM, set_name
 from nastransfer.report.style import empty_figure, method_looks
+from nastransfer.stats.spread import brown_forsythe
 
 TITLE = "Spread of random sampling by target"
 NOTE = (
@@ -67,8 +68,7 @@ def spread_of_random(frame: pl.DataFrame) -> go.Figure:
     rows = spread_rows(frame)
     if not rows:
         return empty_figure(NOTHING, TITLE)
-    keys = [key("hollow: published", symbol="x-open", line={"width": 2})]
-    keys = keys if any(not row.printed.is_empty() for row in rows) else []
+    keys = [published_key()] if any(not row.printed.is_empty() for row in rows) else []
     titles = ["top-1 accuracy", "relative to the target's mean"]
     sheet = Sheet(Words(TITLE, NOTE, _in_words(rows)), titles, [_ROW_PIXELS * len(rows) + 10] * 2, keys)
     _draw(sheet, 1, rows)
@@ -167,4 +167,13 @@ def _in_words(rows: list[Row]) -> str:
         if row.std is not None and row.centre:
             spread = f"standard deviation {row.std:.2f} points, {100 * row.std / row.centre:.2f}% of the mean"
         said.append(f"{row.label}: mean {row.centre:.1f}% of {row.arm.summary.n} genotypes, {spread}")
-    return f"{TITLE}. {'; '.join(said)}."
+    return f"{TITLE}. {'; '.join([*said, *_spreads_differ(rows)])}."
+
+
+def _spreads_differ(rows: list[Row]) -> list[str]:
+    """Brown and Forsythe's test of equal relative spreads, where it can be made."""
+    groups = {row.label: row.arm.accuracies for row in rows if row.arm is not None}
+    if not groups or not all(value for values in groups.values() for value in values):
+        return []
+    test = brown_forsythe(groups, relative=True)
+    return [] if test.p is None else [f"equal relative spreads: p = {test.p:.2g} (Brown-Forsythe)"]

@@ -132,7 +132,11 @@ def translucent(colour: str, opacity: float) -> str:
 
 
 def on_dark(figure: go.Figure) -> go.Figure:
-    """The figure for a dark page: light text, and the page's own background."""
+    """The figure for a dark page: light text, the page's own background, and bars as light as their marks."""
+    for trace in figure.select_traces({"type": "scatter"}):
+        for bar in (trace.error_x, trace.error_y):
+            if bar.color is not None:
+                bar.color = trace.marker.color
     clear = "rgba(0,0,0,0)"
     return figure.update_layout(paper_bgcolor=clear, plot_bgcolor=clear, font_color="#E6E6E6")
 

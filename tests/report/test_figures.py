@@ -27,7 +27,7 @@ OF_RUNS = {name: entry.draw for name, entry in FIGURES.items() if name not in OF
 EVERY_OF_RUNS = pytest.mark.parametrize("draw", OF_RUNS.values(), ids=OF_RUNS)
 
 
-OWN = made_study(searches=2, genotypes=3)
+OWN = made_study(searches=2, genotypes=3, cells=(40,))
 WHOLE = pl.concat([OWN, published()])
 
 
