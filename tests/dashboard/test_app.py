@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from nastransfer.report.figures import FIGURES
 from nastransfer.study.ledger import StudyRecords
 from tests.example_study import finish, write_example
 
@@ -67,16 +68,24 @@ def test_a_finished_study_shows_progress_table_and_figures(runs: Path) -> None:
     assert "DARTS (1st order)" in tables(app)
     assert "2 against 5" in tables(app).replace("\N{NO-BREAK SPACE}", " ")
     accuracy, transfer = charts(app)
-    assert "Accuracy by method and source" in accuracy
+    assert FIGURES["accuracy-by-method"].title in accuracy
     assert "transfer better" in transfer
     assert app.query_params["study"] == "quickstart"
+
+
+def test_the_decision_comes_first(runs: Path) -> None:
+    write_example(runs)
+    shown = [html for html in tables(opened()).split("<caption>") if "P(best)" in html or "random, %" in html]
+    assert "glyphs (synthetic): undecided between" in shown[0]
+    assert "Relative improvement (RI)" in shown[1]
 
 
 def test_figures_have_words_for_those_who_cannot_see_them(runs: Path) -> None:
     write_example(runs)
     alternatives = [element.proto.alt for element in opened().get("plotly_chart")]
-    assert alternatives[0].startswith("Top-1 accuracy by method and source. DARTS (1st order), from digits")
-    assert alternatives[1].startswith("Top-1 accuracy of transfer against direct search.")
+    assert alternatives[0].startswith("Accuracy and relative improvement (RI) by method and source.")
+    assert "DARTS (1st order), from digits: mean" in alternatives[0]
+    assert alternatives[1].startswith("Transfer against the best direct search, top-1 accuracy.")
 
 
 def test_a_study_that_runs_shows_what_is_done_running_failed_and_pending(runs: Path) -> None:
@@ -175,7 +184,7 @@ def test_what_the_library_refuses_is_said_in_its_place(runs: Path) -> None:
     records = write_example(runs, leave=1)
     finish(records, records.plan()[-1], 3, top1_last=-1.0)
     app = opened()
-    assert len(app.warning) == 3
+    assert len(app.warning) == 4
     assert all("has a top1\\_last of -1.0" in warning.value for warning in app.warning)
     assert progress(app)[1] == "14 of 14 tasks done"
 
