@@ -65,3 +65,8 @@ def agreements(frame: pl.DataFrame) -> list[Agreement]:
 def _agreement(proxy: Scores, target: Scores) -> RankAgreement:
     """Several figures show the same numbers: resampled once."""
     return rank_agreement(proxy, target)
+
+
+def forget() -> None:
+    """Compute the next agreements anew: what measures their time needs this."""
+    _agreement.cache_clear()
