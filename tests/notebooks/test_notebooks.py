@@ -63,9 +63,13 @@ def test_quickstart(tmp_path: Path) -> None:
 
 
 def test_report(tmp_path: Path) -> None:
-    notebook = run("report", tmp_path, study=str(write_example(tmp_path / "runs").folder))
-    assert figures(notebook) == 2
-    assert "DARTS (1st order)" in str(notebook.cells)
+    folder = write_example(tmp_path / "runs").folder
+    notebook = run("report", tmp_path, study=str(folder))
+    assert figures(notebook) == 9
+    shown = str(notebook.cells)
+    assert "DARTS (1st order)" in shown and "undecided between" in shown and "claims" in shown
+    page = (folder / "report" / "report.html").read_text(encoding="utf-8")
+    assert "What to use for glyphs (synthetic)" in page
 
 
 def test_own_method(tmp_path: Path) -> None:
