@@ -64,6 +64,11 @@ class Arm:
         """One value a search: a genotype trained with several augment seeds counts once, by its mean."""
         return per_search(self.runs)
 
+    @cached_property
+    def random_accuracies(self) -> list[float]:
+        """The same of the random genotypes of the baseline; empty without any."""
+        return per_search(self.baseline)
+
     @property
     def summary(self) -> Sample:
         return sample(self.label, self.accuracies)

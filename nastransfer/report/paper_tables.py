@@ -149,7 +149,7 @@ def _by_number(cells: pl.DataFrame) -> tuple[str, ...]:
 
 def _ri_cell(arm: Arm) -> dict[str, Any]:
     about = {name: getattr(arm, name) for name in _ARM}
-    values, random = arm.accuracies, per_search(arm.baseline)
+    values, random = arm.accuracies, arm.random_accuracies
     cell = {**about, "column": _route(about), "n": len(values), "n_random": len(random)}
     if not random:
         seeds = listed(sorted(set(arm.runs["augment_seed"]), key=str))

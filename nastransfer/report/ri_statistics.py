@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import polars as pl
 
-from nastransfer.report.arms import Arm, per_search
-from nastransfer.stats.baselines import baseline_choices
+from nastransfer.report.arms import Arm
+from nastransfer.stats.baselines import BySeed, baseline_choices
 from nastransfer.stats.estimate import Estimate
 from nastransfer.stats.nested import METHOD, RANDOM, Resampled, interval_of, resampled
 from nastransfer.stats.permutations import permutation_tests
 from nastransfer.stats.significance import holm, probability_of_improvement
+
+_RUN = ("augment_seed", "search_seed", "genotype", "top1_last")
 
 
 @dataclass(frozen=True)
@@ -37,25 +38,52 @@ class Beside:
 
 def beside(arms: Sequence[Arm], *, resamples: int = 10_000, seed: int = 2) -> list[Beside]:
     """The figures of each arm, in order; `seed` is of all resampling."""
-    random = [per_search(arm.baseline) for arm in arms]
-    tests = permutation_tests(
-        [(arm.accuracies, others) for arm, others in zip(arms, random, strict=True)], seed
-    )
-    corrected = _by_target(arms, tests)
-    resample = partial(resampled, resamples=resamples, seed=seed)
-    sides: dict[tuple[object, ...], Resampled] = {}
-    found = []
-    for arm, others, p_value, p_holm in zip(arms, random, tests, corrected, strict=True):
-        if not others:
-            found.append(Beside())
-            continue
-        key = (arm.study, arm.target, *sorted(set(arm.baseline["augment_seed"]), key=str))
-        if key not in sides:
-            sides[key] = resample(RANDOM, _seeds_of_each(arm.baseline))
-        nested = interval_of(resample(METHOD, _seeds_of_each(arm.runs)), sides[key])
-        better = probability_of_improvement(arm.accuracies, others)
-        found.append(Beside(p_value, p_holm, better, nested, _warning(arm)))
-    return found
+    tests = permutation_tests([(arm.accuracies, arm.random_accuracies) for arm in arms], seed)
+    random = _Baselines(resamples, seed)
+    return [
+        _of_arm(arm, p_value, p_holm, random)
+        for arm, p_value, p_holm in zip(arms, tests, _by_target(arms, tests), strict=True)
+    ]
+
+
+def _of_arm(arm: Arm, p_value: float | None, p_holm: float | None, random: _Baselines) -> Beside:
+    if arm.baseline.is_empty():
+        return Beside()
+    by_seed = _by_augment_seed(arm.all_runs)
+    shared = set(arm.runs["augment_seed"])
+    method = _seeds_of_each({seed: values for seed, values in by_seed.items() if seed in shared})
+    own = resampled(METHOD, method, resamples=random.resamples, seed=random.seed)
+    nested = interval_of(own, random.side(arm))
+    better = probability_of_improvement(arm.accuracies, arm.random_accuracies)
+    return Beside(p_value, p_holm, better, nested, baseline_choices(by_seed, random.by_seed(arm)).warning)
+
+
+class _Baselines:
+    """The random runs of each target, which many arms are compared with, prepared once."""
+
+    def __init__(self, resamples: int, seed: int) -> None:
+        self.resamples = resamples
+        self.seed = seed
+        self._by_seed: dict[tuple[str, str], BySeed] = {}
+        self._sides: dict[tuple[object, ...], Resampled] = {}
+
+    def by_seed(self, arm: Arm) -> BySeed:
+        """All of them, by augment seed."""
+        place = arm.study, arm.target
+        if place not in self._by_seed:
+            self._by_seed[place] = _by_augment_seed(arm.all_random)
+        return self._by_seed[place]
+
+    def side(self, arm: Arm) -> Resampled:
+        """Those with the arm's augment seeds, resampled."""
+        shared = set(arm.baseline["augment_seed"])
+        key = (arm.study, arm.target, *sorted(shared, key=str))
+        if key not in self._sides:
+            runs = {seed: values for seed, values in self.by_seed(arm).items() if seed in shared}
+            self._sides[key] = resampled(
+                RANDOM, _seeds_of_each(runs), resamples=self.resamples, seed=self.seed
+            )
+        return self._sides[key]
 
 
 def _by_target(arms: Sequence[Arm], p_values: Sequence[float | None]) -> list[float | None]:
@@ -70,24 +98,17 @@ def _by_target(arms: Sequence[Arm], p_values: Sequence[float | None]) -> list[fl
     return corrected
 
 
-def _seeds_of_each(runs: pl.DataFrame) -> list[list[float]]:
+def _seeds_of_each(by_seed: BySeed) -> list[list[float | None]]:
     """Accuracies of each search or random genotype, one an augment seed."""
-    grouped = runs.group_by("search_seed", "genotype", maintain_order=True).agg("top1_last")
-    return grouped["top1_last"].to_list()
+    return [list(seeds) for seeds in zip(*by_seed.values(), strict=True)]
 
 
-def _warning(arm: Arm) -> str | None:
-    return baseline_choices(_by_augment_seed(arm.all_runs), _by_augment_seed(arm.all_random)).warning
-
-
-def _by_augment_seed(runs: pl.DataFrame) -> dict[int, list[float | None]]:
+def _by_augment_seed(runs: pl.DataFrame) -> BySeed:
     """Accuracies by augment seed, in each the same place for the same search or genotype; None where it has no run."""
-    searches: dict[tuple[object, ...], int] = {}
-    for key in runs.select("search_seed", "genotype").iter_rows():
-        searches.setdefault(key, len(searches))
+    augment_seeds, *keys, tops = (runs[name].to_list() for name in _RUN)
+    searches = list(zip(*keys, strict=True))
+    places = {search: place for place, search in enumerate(dict.fromkeys(searches))}
     found: dict[int, list[float | None]] = {}
-    for augment_seed, *key, top1 in runs.select(
-        "augment_seed", "search_seed", "genotype", "top1_last"
-    ).iter_rows():
-        found.setdefault(augment_seed, [None] * len(searches))[searches[tuple(key)]] = top1
+    for augment_seed, search, top1 in zip(augment_seeds, searches, tops, strict=True):
+        found.setdefault(augment_seed, [None] * len(places))[places[search]] = top1
     return found

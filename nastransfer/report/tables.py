@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from nastransfer.report.arms import Arm, arms, per_search
+from nastransfer.report.arms import Arm, arms
 from nastransfer.report.gaps import gaps
 from nastransfer.report.markup import html_table, markdown_text
 from nastransfer.report.names import RANDOM, listed, method_name, set_name, source_name
@@ -71,23 +71,24 @@ def ri_table(frame: pl.DataFrame) -> pl.DataFrame:
     in rows of `origin` published, without interval. An unfinished study gives what is there, and notes say what the
     rows lack beside others. `ValueError` for NaN and impossible accuracies, and for several protocols on one target.
     """
-    found, searches, missing = arms(frame), frame.filter(kind="search"), _trainings_finished(frame)
-    rows = [_own(arm, extra, searches, missing) for arm, extra in zip(found, beside(found), strict=True)]
+    found, missing = arms(frame), _trainings_finished(frame)
+    collapsed = frame.filter(pl.col("collapsed_at").is_not_null(), kind="search")
+    rows = [_own(arm, extra, collapsed, missing) for arm, extra in zip(found, beside(found), strict=True)]
     printed = frame.filter(pl.col("origin") == "published", pl.col("ri_percent").is_not_null())
     return pl.DataFrame(
         [*rows, *map(_printed, printed.iter_rows(named=True))], {k: v[0] for k, v in RI_COLUMNS.items()}
     )
 
 
-def _own(arm: Arm, extra: Beside, searches: pl.DataFrame, missing: dict[Key, str]) -> dict[str, Any]:
-    own, random = arm.accuracies, per_search(arm.baseline)
+def _own(arm: Arm, extra: Beside, collapsed: pl.DataFrame, missing: dict[Key, str]) -> dict[str, Any]:
+    own, random = arm.accuracies, arm.random_accuracies
     summary = arm.summary
     row = {
         name: getattr(arm, name) for name in ("study", "target", "method", "preset", "source", "selection")
     }
     row |= {"origin": "own", "protocol": arm.runs["protocol"][0]}
     row |= {"n_method": len(own), "n_random": len(random), "top1_mean": summary.mean, "top1_std": summary.std}
-    notes = [*arm.notes, *_what_was_averaged(arm), *_what_collapsed(arm, searches)]
+    notes = [*arm.notes, *_what_was_averaged(arm), *_what_collapsed(arm, collapsed)]
     notes += [missing[key] for key in (_key(arm), (arm.study, arm.target)) if key in missing]
     if random:
         baseline = sample("random sampling", random)
@@ -141,11 +142,13 @@ def _what_was_averaged(arm: Arm) -> list[str]:
     return notes
 
 
-def _what_collapsed(arm: Arm, searches: pl.DataFrame) -> list[str]:
+def _what_collapsed(arm: Arm, collapsed: pl.DataFrame) -> list[str]:
     """Which of the arm's searches had a step whose normal cell was at least half skip connections."""
+    if collapsed.is_empty():
+        return []
     same = ("study", "method", "preset", "source", "selection", "search_seed")
-    own = searches.join(arm.runs.select(same).unique(), on=same, how="semi", nulls_equal=True)
-    found = own.filter(pl.col("collapsed_at").is_not_null()).unique("search_seed").sort("search_seed")
+    own = collapsed.join(arm.runs.select(same).unique(), on=same, how="semi", nulls_equal=True)
+    found = own.unique("search_seed").sort("search_seed")
     if found.is_empty():
         return []
     steps = listed(

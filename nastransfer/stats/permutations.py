@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from nastransfer.stats.estimate import FEWEST_RUNS, accuracies
-from nastransfer.stats.significance import LEAST_ERROR, RESAMPLES, Runs
+from nastransfer.stats.significance import RESAMPLES, Runs
 
 # Two ways that give the same t in exact arithmetic must count as equal.
-_TIE = 1e-9
+_ROUNDING = 1e-11
 # Numbers held at a time.
-_PART = 2_000_000
+_PART = 1_000_000
 
 
 def permutation_tests(pairs: Sequence[tuple[Runs, Runs]], seed: int = 2) -> list[float | None]:
@@ -41,39 +41,49 @@ def permutation_tests(pairs: Sequence[tuple[Runs, Runs]], seed: int = 2) -> list
 
 
 def _p_values(runs: np.ndarray, n_method: int, seed: int) -> np.ndarray:
-    """P value of each row of `runs` [arms, n_method + n_random], the method's runs first."""
-    # About 0, squares lose no digits.
+    """P value of each row of `runs` [arms, n_method + n_random], the method's runs first.
+
+    Of t^2 = (k s)^2 / (a q + b Q - c s^2), where s and q are the sum and the sum of squares of the method's side and Q
+    the sum of all squares, once the mean of all runs is 0. No way's t is computed: those with t^2 >= T, the observed
+    one, have (k^2 + T c) s^2 - T a q >= T b Q.
+    """
+    arms, n = runs.shape
+    k, a, b, c = _weights(n_method, n - n_method)
     centred = (runs - runs.mean(axis=1, keepdims=True)).T
-    own = centred[:n_method]
-    observed = _welch(own.sum(axis=0), (own**2).sum(axis=0), centred, n_method)
-    least = observed - _TIE * (1.0 + observed)
-    as_large, ways = np.zeros(len(runs)), 0
-    for dealt in _ways(n_method, len(centred), seed):
-        as_large += (_welch(dealt @ centred, dealt @ centred**2, centred, n_method) >= least).sum(axis=0)
+    squared = centred**2
+    whole = b * squared.sum(axis=0)
+    s, q = centred[:n_method].sum(axis=0), squared[:n_method].sum(axis=0)
+    # Rounding of a variance must decide nothing, least of all where all runs of each side are equal.
+    rounding = _ROUNDING * whole
+    observed = (k * s) ** 2 / np.maximum(np.maximum(a * q + whole - c * s**2, rounding), np.finfo(float).tiny)
+    least = observed * (whole - rounding) - _ROUNDING * (k * s) ** 2
+    as_large, ways = np.zeros(arms), 0
+    for dealt in _ways(n_method, n, seed, max(n, arms)):
+        sums, squares = dealt @ centred, dealt @ squared
+        np.square(sums, out=sums)
+        sums *= k**2 + observed * c
+        squares *= observed * a
+        sums -= squares
+        as_large += (sums >= least).sum(axis=0)
         ways += len(dealt)
-    drawn = ways < math.comb(len(centred), n_method)
+    drawn = ways < math.comb(n, n_method)
     p: np.ndarray = (as_large + drawn) / (ways + drawn)
     return p
 
 
-def _welch(sums: np.ndarray, squares: np.ndarray, centred: np.ndarray, n_method: int) -> np.ndarray:
-    """Absolute Welch's t from the sums and sums of squares of the method's side [..., arms]."""
-    n_random = len(centred) - n_method
-    others, other_squares = centred.sum(axis=0) - sums, (centred**2).sum(axis=0) - squares
-    error = np.zeros_like(sums)
-    for total, squared, n in ((sums, squares, n_method), (others, other_squares, n_random)):
-        error += np.maximum(squared - total**2 / n, 0.0) / (n - 1) / n
-    t: np.ndarray = np.abs(sums / n_method - others / n_random) / np.maximum(np.sqrt(error), LEAST_ERROR)
-    return t
+def _weights(n: int, m: int) -> tuple[float, float, float, float]:
+    """k, a, b and c of `_p_values` for n runs of the method and m random ones."""
+    own, other = 1 / (n * (n - 1)), 1 / (m * (m - 1))
+    return 1 / n + 1 / m, own - other, other, own / n + other / m
 
 
-def _ways(n_method: int, n: int, seed: int) -> Iterator[np.ndarray]:
+def _ways(n_method: int, n: int, seed: int, columns: int) -> Iterator[np.ndarray]:
     """Who of `n` runs is dealt to the method's side, 1 or 0 [ways, n]: all ways, or `RESAMPLES` random ones."""
     if math.comb(n, n_method) <= RESAMPLES:
         yield _dealt(np.array(list(itertools.combinations(range(n), n_method))), n)
         return
     rng = np.random.default_rng(seed)
-    most = max(1, _PART // n)
+    most = max(1, _PART // columns)
     for start in range(0, RESAMPLES, most):
         order = rng.random((min(most, RESAMPLES - start), n))
         yield _dealt(np.argpartition(order, n_method - 1, axis=1)[:, :n_method], n)

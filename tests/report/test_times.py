@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import polars as pl
@@ -106,7 +107,10 @@ def test_what_was_not_measured_is_missing_and_said() -> None:
     assert "only a run can tell" in mine["note"][0] and enas["measured_std"].null_count() == 3
     empty = search_times(results_frame([]))
     assert empty.is_empty() and empty.columns == list(TIME_COLUMNS)
-    assert search_times(study(searched("enas", 2, None, None), searched("random", 2, 1.0, 1))).is_empty()
+    useless = [
+        searched("enas", seed, seconds, 1) for seed, seconds in enumerate((None, 0.0, math.nan, math.inf))
+    ]
+    assert search_times(study(*useless, searched("random", 2, 1.0, 1))).is_empty()
 
 
 def test_published_times_stand_beside_measured_ones_or_alone() -> None:

@@ -36,6 +36,12 @@ def test_by_hand() -> None:
     assert permutation_tests([([3.0, 4.0], [1.0, 2.0])]) == [pytest.approx(1 / 3)]
 
 
+def test_sides_without_any_spread() -> None:
+    """71, 71 against 70, 70: this way and its mirror of 6; against 70, 70, 70 the only one of 10."""
+    pairs = [([71.0] * 2, [70.0] * 2), ([71.0] * 2, [70.0] * 3), ([70.1] * 3, [70.1] * 4)]
+    assert permutation_tests(pairs) == [pytest.approx(1 / 3), pytest.approx(0.1), 1.0]
+
+
 @pytest.mark.parametrize("sizes", [(2, 5), (3, 5), (5, 5)])
 def test_ties_count_as_in_exact_arithmetic(sizes: tuple[int, int]) -> None:
     rng = np.random.default_rng(3)
