@@ -1,13 +1,16 @@
-"""Two sets of images, each made for one operation: what tells its two classes apart is what that operation keeps.
+"""Sets of images, each made for one operation: what tells its two classes apart is what that operation keeps.
 
 "dilated": noise that comes again twice, four pixels on, along the rows in one class, along the columns in the other.
 Pixels nearer than that tell nothing; a dilated convolution joins those four apart, an average mixes them with all that
-is between. "average": fine noise over everything; coarse patches below it in one class, as strong fine ones in the
-other. Averaging takes the noise away at once; a convolution would have to learn it. Neither set needs a separable one.
+is between. "maximum": a few bright points on a darker ground, or dark ones on a brighter, of equal mean and spread,
+below noise. A maximum widens the bright ones and takes the dark ones away; an average makes both alike. "average": fine
+noise over everything; coarse patches below it in one class, as strong fine ones in the other. Averaging takes the noise
+away at once; a convolution would have to learn it. No set needs a separable convolution.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,9 +20,10 @@ from nastransfer.data.dataset import Dataset
 from nastransfer.data.manifest import Manifest, mix_keys
 
 SIDE = 16
-Operation = Literal["dilated", "average"]
+Operation = Literal["dilated", "maximum", "average"]
 # How far apart the copies of a texture are: what taps at -2 and +2 join and a 3x3 kernel cannot.
 LAG = 4
+POINTS = 20
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,11 @@ def made_for(
 ) -> Dataset:
     """`images` of two classes, drawn by `seed`; `shuffled` labels tell nothing.
 
-    `noise`: its standard deviation beside a signal of 1; None: 0 for "dilated", 1.5 for "average".
+    `noise`: its standard deviation beside a signal of 1; None: the one in `_DRAWS`.
     """
     rng = np.random.default_rng(seed)
     label = np.arange(images) % 2
-    draw, usual = {"dilated": (_repeats, 0.0), "average": (_patches, 1.5)}[operation]
+    draw, usual = _DRAWS[operation]
     noise = usual if noise is None else noise
     pixels = np.stack(
         [np.clip(100 + 40 * draw(rng, int(one), noise), 0, 255).astype(np.uint8) for one in label]
@@ -92,3 +96,20 @@ def _repeats(rng: np.random.Generator, label: int, noise: float) -> np.ndarray:
     texture = sum(np.roll(once, copy * LAG, axis=label) for copy in range(3)) / np.sqrt(3)
     values: np.ndarray = texture + noise * rng.normal(size=(3, SIDE, SIDE))
     return values
+
+
+def _points(rng: np.random.Generator, label: int, noise: float) -> np.ndarray:
+    image = np.zeros(SIDE * SIDE)
+    image[rng.choice(image.size, POINTS, replace=False)] = 1.0 if label else -1.0
+    image = ((image - image.mean()) / image.std()).reshape(SIDE, SIDE)
+    values: np.ndarray = image + noise * rng.normal(size=(3, SIDE, SIDE))
+    # In the middle of the greys: a side cut off at black would shift the mean of one class.
+    return 0.5 * values + 0.4
+
+
+# set -> what draws an image, and its usual noise
+_DRAWS: dict[Operation, tuple[Callable[[np.random.Generator, int, float], np.ndarray], float]] = {
+    "dilated": (_repeats, 0.0),
+    "maximum": (_points, 2.0),
+    "average": (_patches, 2.5),
+}
