@@ -25,6 +25,7 @@ SEARCHED = "found by searches"
 _LOOKS = {SEARCHED: Look("#CC6677", "hexagon"), RANDOM: method_looks([RANDOM])[RANDOM]}
 _NAMES = {SEARCHED: SEARCHED, RANDOM: method_name(RANDOM)}
 _ROW_PIXELS, _FEWEST = 34, 3
+_RESAMPLES = 400  # thousands of runs in a moment; the ends of an interval then vary by a few percent
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,8 @@ def _known(runs: pl.DataFrame, factors: dict[str, Sequence[Hashable]]) -> list[C
     if runs.height < _FEWEST:
         return []
     factors |= {"augment seed": runs["augment_seed"].to_list(), "cells": runs["cells"].to_list()}
-    return [
-        one for one in variance_components(runs["top1_last"].to_list(), factors) if one.variance is not None
-    ]
+    found = variance_components(runs["top1_last"].to_list(), factors, resamples=_RESAMPLES)
+    return [one for one in found if one.variance is not None]
 
 
 def _draw(sheet: Sheet, number: int, panel: Panel) -> None:
