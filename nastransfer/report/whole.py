@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import plotly.graph_objects as go
 import polars as pl
 from plotly.offline import get_plotlyjs
 
@@ -23,7 +22,6 @@ from nastransfer.report.page import Section, page
 from nastransfer.report.paper_layout import paper_csv, paper_html, paper_latex
 from nastransfer.report.paper_tables import TABLES
 from nastransfer.report.sheets import csv_text
-from nastransfer.report.style import empty_figure
 from nastransfer.report.tables import ri_html, ri_table
 from nastransfer.report.times import search_times, times_html
 
@@ -57,7 +55,7 @@ def report_files(frame: pl.DataFrame, name: str) -> dict[str, str]:
     shown = of_own_targets(frame)
     sections: list[Section] = []
     files: dict[str, str] = {}
-    drawn = {slug: Section(entry.title, figure=_drawn(entry, shown)) for slug, entry in FIGURES.items()}
+    drawn = {slug: _drawn(entry, shown) for slug, entry in FIGURES.items()}
     tables = _tables(shown)
     for slug, table in tables.items():
         try:
@@ -154,9 +152,14 @@ def _paper_table(number: int) -> _Table:
     return _Table(f"Table {number} of the paper", TABLES[number], paper_html, written)
 
 
-def _drawn(entry: Entry, frame: pl.DataFrame) -> go.Figure:
-    """The figure, or in its place why there is none."""
+def _drawn(entry: Entry, frame: pl.DataFrame) -> Section:
+    """The figure below its title, or in its place why there is none."""
     try:
-        return entry.draw(frame)
+        figure = entry.draw(frame)
     except ValueError as error:
-        return empty_figure(str(error), entry.title)
+        return Section(entry.title, (str(error),))
+    if not figure.data:
+        return Section(entry.title, (figure.layout.meta["alt"],))
+    # The section has the title; what follows in the figure's own says how to read it.
+    below = (figure.layout.title.text or "").partition("<br>")[2]
+    return Section(entry.title, figure=figure.update_layout(title_text=below))
