@@ -12,6 +12,7 @@ from nastransfer.data.datasets import open_dataset
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.planned import planned_manifest
 from nastransfer.data.proxies import build_proxy, proxies
+from nastransfer.report.latex import latex_table
 from nastransfer.report.markup import html_table
 from nastransfer.study import published
 
@@ -116,7 +117,16 @@ def table_1(built: Iterable[Built]) -> pl.DataFrame:
 
 def table_1_html(table: pl.DataFrame) -> str:
     """The table as an HTML fragment that takes on the page's colours; narrow screens get a card a row."""
-    lines = [
+    return html_table(CAPTION, HEADERS, _lines(table), (LEGEND,))
+
+
+def table_1_latex(table: pl.DataFrame) -> str:
+    """The same in LaTeX. As CSV: `nastransfer.report.sheets.csv_text` of the table."""
+    return latex_table(CAPTION, HEADERS, _lines(table), (LEGEND,), "tab:nastransfer-1")
+
+
+def _lines(table: pl.DataFrame) -> list[tuple[str, ...]]:
+    return [
         (
             row["set"],
             row["selection"],
@@ -129,7 +139,6 @@ def table_1_html(table: pl.DataFrame) -> str:
         )
         for row in table.iter_rows(named=True)
     ]
-    return html_table(CAPTION, HEADERS, lines, (LEGEND,))
 
 
 def _difference(here: Built, printed: dict[str, str | int]) -> str:

@@ -79,9 +79,8 @@ def search_times(frame: pl.DataFrame) -> pl.DataFrame:
     projected or was not published is null.
     """
     searches = frame.filter(kind="search")
-    own = searches.filter(
-        pl.col("origin") == "own", pl.col("method").ne_missing(RANDOM), pl.col("seconds") > 0
-    )
+    own = searches.filter(pl.col("method").ne_missing(RANDOM), origin="own")
+    own = own.filter(pl.col("seconds").is_finite(), pl.col("seconds") > 0)
     measured = [_measured(key, runs) for key, runs in own.group_by(_MEASURED, maintain_order=True)]
     rows = [_projected(row, seen) for row in measured for seen in SEARCHED]
     printed = [_printed(row) for row in searches.filter(origin="published").iter_rows(named=True)]

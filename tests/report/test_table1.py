@@ -9,6 +9,7 @@ import pytest
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.planned import FILES
 from nastransfer.data.proxies import proxies
+from nastransfer.report.sheets import csv_text
 from nastransfer.report.table1 import (
     HEADERS,
     NO_DIFFERENCE,
@@ -17,6 +18,7 @@ from nastransfer.report.table1 import (
     build_here,
     table_1,
     table_1_html,
+    table_1_latex,
 )
 from nastransfer.study.published import published_sets
 
@@ -87,3 +89,12 @@ def test_html_shows_every_row() -> None:
     assert html.count("<tr>") == 17 and all(f">{name}</th>" in html for name in HEADERS)
     plain = html.replace("\N{NO-BREAK SPACE}", " ")
     assert ">13,377 / 13,377<" in plain and ">35K / 66,460<" in plain
+
+
+def test_latex_and_csv_hold_every_row() -> None:
+    table = table_1([Built("imagenet22k-p2", 13_377, 66_460, 62_335, "class counts")])
+    latex = table_1_latex(table)
+    assert latex.count(r" \\") == 17 and r"35K / 66,460" in latex and r"0.97\%" in latex
+    text = csv_text(table)
+    assert text.count("imagenet22k-p2,uniform,13377,35K,35K,class counts,13377,66460,62335") == 1
+    assert text.startswith("set,selection,published_classes") and text.count("\n") == 17
