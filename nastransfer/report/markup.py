@@ -14,7 +14,7 @@ _LONGEST_LINE, _LONGEST_FIGURES = 48, 20
 # The class is named three times to outweigh JupyterLab's rules for tables: columns of equal width, text to the right.
 _BOX = ".nt-table.nt-table.nt-table"
 _CSS = (
-    ".nt-table{overflow-x:auto}"
+    ".nt-table{overflow-x:auto;margin-bottom:1rem}"
     ".nt-table table{border-collapse:collapse;width:100%;table-layout:auto;font-variant-numeric:tabular-nums;"
     "font-size:.9rem}"
     ".nt-table caption{text-align:left;font-weight:600;padding:.25rem 0}"
