@@ -20,7 +20,7 @@ from nastransfer.report.names import RANDOM
 from nastransfer.report.settings import VARIED
 from nastransfer.report.verdicts import AllOf, Comparison, Node, leaves
 from nastransfer.stats.contrast import Side
-from nastransfer.study.published import published, published_sets
+from nastransfer.study import published
 
 CONSISTENT, CONTRADICTED = "consistent", "contradicted"
 CANNOT_BE_TOLD, NOT_PRINTED = "cannot be told", "not printed"
@@ -140,7 +140,7 @@ def _sign(test: Comparison) -> bool | None:
 
 def _printed(margin_percent: float | None) -> Iterator[Evidence]:
     """Each printed table as a study of its own: tables do not share a baseline (67.57 and 70.45 on ImageNet1K)."""
-    rows = published().filter(study=NASTRANSFER, kind="augment")
+    rows = published.published().filter(study=NASTRANSFER, kind="augment")
     none = pl.DataFrame(schema=VARIED)
     table_2 = [_cell(row, math.log1p(row["ri_percent"] / 100.0)) for row in _of(rows, "table 2")]
     baseline = [
@@ -172,7 +172,7 @@ def _beside(cells: list[Cell], random: list[Cell]) -> tuple[Cell, ...]:
 
 
 def _cell(row: dict[str, Value], level: float) -> Cell:
-    sets = {entry["name"]: entry for entry in published_sets().iter_rows(named=True)}
+    sets = {entry["name"]: entry for entry in published.published_sets().iter_rows(named=True)}
     searched = sets.get(row["source"] if row["selection"] == "all" else row["selection"])
     return Cell(
         NASTRANSFER,

@@ -8,6 +8,7 @@ import polars as pl
 
 from nastransfer.data.baselines import majority_share, nearest_centroid
 from nastransfer.data.datasets import Dataset
+from nastransfer.report.arms import trainings
 from nastransfer.report.names import RANDOM, set_name
 from nastransfer.stats.sample import sample
 
@@ -19,12 +20,11 @@ def target_table(
 
     Columns: target, classes, train, test (images), chance (the share of the largest class), centroid (nearest class
     mean of raw pixels at `resolution`), and of the random genotypes of `frame`: n, lowest, mean, highest, and spread
-    (standard deviation over mean, percent, ddof 1; null below 2).
+    (standard deviation over mean, percent, ddof 1; null below 2). `ValueError` as `arms.trainings` says.
     """
     rows = []
     for name, dataset in targets.items():
-        drawn = frame.filter(kind="augment", method=RANDOM, target=name).filter(pl.col("origin") != "repeat")
-        top1 = drawn["top1_last"].drop_nulls().to_list()
+        top1 = trainings(frame.filter(target=name)).filter(method=RANDOM)["top1_last"].to_list()
         random = sample("top1_last", top1) if top1 else None
         rows.append(
             {
