@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs
 from nastransfer.report.arms import trainings
 from nastransfer.report.audit import audit, audit_html
 from nastransfer.report.claims import claims
+from nastransfer.report.claims_audit import claims_audit, claims_audit_html
 from nastransfer.report.claims_shown import claim_rules_html, claims_html
 from nastransfer.report.decide import Decision, decision
 from nastransfer.report.decide_text import decision_html
@@ -114,6 +115,7 @@ def _appendix(frame: pl.DataFrame) -> list[Section]:
     ]
     return [
         Section("How each claim is tested", fragment=claim_rules_html()),
+        Section("The paper's claims against its own tables", fragment=claims_audit_html(claims_audit())),
         Section("The published numbers against each other", fragment=audit_html(audit())),
         Section("On what machine", fragment=html_table("Machines and versions", _MADE_ON, lines)),
     ]
