@@ -91,12 +91,13 @@ def _random(runs: pl.DataFrame) -> list[Component]:
 
 
 def _known(runs: pl.DataFrame, factors: dict[str, Sequence[Hashable]]) -> list[Component]:
-    """Components that have a variance."""
+    """Components that have a variance; none where there is nothing besides the residual."""
     if runs.height < _FEWEST:
         return []
     factors |= {"augment seed": runs["augment_seed"].to_list(), "cells": runs["cells"].to_list()}
     found = variance_components(runs["top1_last"].to_list(), factors, resamples=_RESAMPLES)
-    return [one for one in found if one.variance is not None]
+    known = [one for one in found if one.variance is not None]
+    return known if len(known) > 1 else []
 
 
 def _draw(sheet: Sheet, number: int, panel: Panel) -> None:

@@ -16,7 +16,7 @@ from nastransfer.report.style import NEUTRAL, TEMPLATE, wrapped
 
 _LEGEND_LINE = 20
 _TITLE, _NOTE_LINE, _PANEL_LINE, _BELOW = 36, 20, 17, 58
-_PANEL_LETTERS = {1: 40, 2: 24}
+_PANEL_LETTERS = {1: 32, 2: 24}
 _NOTE_LETTERS = 58
 _TWO_APART = 0.13
 

@@ -21,6 +21,7 @@ PERCENT = (0.0, 100.0)
 Interval = tuple[float, float]
 
 _HOVER_LETTERS = 52  # boxes do not wrap their text: lines that fit a phone
+_CROWD = 60
 _FARTHEST = 1e3  # where an interval has no end, its bar leaves the figure
 
 
@@ -28,11 +29,12 @@ def dots(
     runs: pl.DataFrame, x: Sequence[float], y: Sequence[float], look: Look, **marker: Any
 ) -> dict[str, Any]:
     """A dot for each run (rows of the results frame `with_hover`) at the given places."""
+    crowded = runs.height > _CROWD  # paler there, so that the mean among them is seen
     style = {
         "symbol": look.symbol,
         "size": 7,
-        "color": translucent(look.colour, 0.65),
-        "line": {"width": 0.75, "color": darker(look.colour)},
+        "color": translucent(look.colour, 0.3 if crowded else 0.65),
+        "line": {"width": 0.3 if crowded else 0.75, "color": darker(look.colour)},
         **marker,
     }
     return {

@@ -6,8 +6,6 @@ accuracy; the upper one is the same axis in RI over random sampling's mean, so t
 
 from __future__ import annotations
 
-import html
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,17 +33,18 @@ from nastransfer.report.marks import (
     with_hover,
 )
 from nastransfer.report.names import RANDOM, method_name, set_name, source_name
-from nastransfer.report.style import Look, empty_figure, method_looks
+from nastransfer.report.style import Look, empty_figure, method_looks, wrapped
 from nastransfer.stats.improvement import RelativeImprovement
 from nastransfer.stats.sample import sample
 
 TITLE = "Accuracy and relative improvement (RI)"
 NOTE = "Each dot a run. Large: mean, and the 95% interval of its RI over random sampling (upper axis)."
+NOTE_WITHOUT_RI = "Each dot a run. Large: mean with its 95% interval. Without random sampling there is no RI."
 NOTHING_TRAINED = (
     "No finished training yet: the first dot appears when a network has been trained on a target."
 )
 
-_ROW_PIXELS = 48
+_ROW_PIXELS, _LINE_PIXELS = 48, 17
 _RI_AXIS_PIXELS = 20
 _BEST, _LUCKY = "dash", "dot"
 
@@ -83,7 +82,13 @@ class Panel:
             return said
         best = f"best of {self.room.genotypes} random ones {self.room.best_percent:+.1f}%"
         noise = self.room.noise_percent
-        return "\n".join([said, best if noise is None else f"{best}, by chance {noise:+.1f}%"])
+        return "\n".join([said, best, *([] if noise is None else [f"by chance {noise:+.1f}%"])])
+
+    @property
+    def pixels(self) -> int:
+        """Height that the rows and the longest of their labels need."""
+        lines = max(row.label.count("<br>") + 1 for row in self.rows)
+        return max(_ROW_PIXELS, _LINE_PIXELS * lines + 4) * len(self.rows) + 16
 
 
 def accuracy_by_method(frame: pl.DataFrame) -> go.Figure:
@@ -98,8 +103,9 @@ def accuracy_by_method(frame: pl.DataFrame) -> go.Figure:
         return empty_figure(NOTHING_TRAINED, TITLE)
     looks = method_looks(row.method for panel in panels for row in panel.rows)
     raised = [0 if panel.random_mean is None else _RI_AXIS_PIXELS for panel in panels]
-    heights = [_ROW_PIXELS * len(panel.rows) + 16 for panel in panels]
-    words = Words(TITLE, NOTE, _in_words(panels))
+    heights = [panel.pixels for panel in panels]
+    compared = any(row.improvement for panel in panels for row in panel.rows)
+    words = Words(TITLE, NOTE if compared else NOTE_WITHOUT_RI, _in_words(panels))
     sheet = Sheet(words, [panel.title for panel in panels], heights, _keys(panels, looks), raised=raised)
     for number, panel in enumerate(panels, 1):
         _draw(sheet, number, panel, looks, upper=len(panels) + number)
@@ -254,7 +260,7 @@ def _round_steps(low: float, high: float) -> list[float]:
 def row_label(first: str, note: str, *others: str | None) -> str:
     """A row's name in short lines, so that the dots keep their room on a narrow screen."""
     parts = [f"{first}, {note}", *filter(None, others)]
-    return "<br>".join(html.escape(line) for part in parts for line in textwrap.wrap(part, 24))
+    return "<br>".join(wrapped(part, 24) for part in parts)
 
 
 def _in_words(panels: Iterable[Panel]) -> str:

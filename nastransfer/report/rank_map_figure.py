@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import textwrap
 
 import plotly.graph_objects as go
 import polars as pl
@@ -11,14 +10,14 @@ import polars as pl
 from nastransfer.report.grid import Properties, Sheet, Words
 from nastransfer.report.marks import between, ends_of
 from nastransfer.report.ranks import NOTHING, Agreement, agreements
-from nastransfer.report.style import empty_figure
+from nastransfer.report.style import empty_figure, wrapped
 
 TITLE = "Rank agreement of source and target"
 NOTE = (
     "Kendall's tau-b over the same random genotypes, its 95% interval below. Ceiling: the target with itself."
 )
 
-_CELL_PIXELS = 40
+_CELL_PIXELS, _LINE_PIXELS = 40, 17
 _MOST_WITH_INTERVALS = 4
 _DARK_UP_TO = 0.55
 """Cividis is dark enough for white figures up to here."""
@@ -30,18 +29,21 @@ def rank_agreement_map(frame: pl.DataFrame) -> go.Figure:
     `ValueError` as `arms.rank_pairs` says.
     """
     found = agreements(frame)
-    if not found:
-        return empty_figure(NOTHING, TITLE)
+    if all(one.found.kendall.estimate is None for one in found):
+        reasons = [f"No rank agreement yet: {one.found.kendall.reason}." for one in found]
+        return empty_figure(reasons[0] if reasons else NOTHING, TITLE)
     targets = sorted({one.target for one in found})
     sources = sorted({one.source for one in found}, key=lambda source: (-_mean_tau(found, source), source))
     words = Words(TITLE, NOTE, _in_words(found))
-    height = max(_CELL_PIXELS * len(sources), 60)
+    rows = [wrapped(source, 24) for source in sources]
+    lines = max(row.count("<br>") + 1 for row in rows)
+    height = max(max(_CELL_PIXELS, _LINE_PIXELS * lines + 4) * len(sources), 60)
     sheet = Sheet(words, ["rows: source, columns: target"], [height], between=74)
     sheet.add(1, _heat(found, sources, targets))
     sheet.add(1, _figures(found, sources, targets))
-    sheet.rows(1, [html.escape(source) for source in sources])
+    sheet.rows(1, rows)
     sheet.axis("y", 1, ticks="")
-    labels = ["<br>".join([*_lines(target), _ceiling(found, target)]) for target in targets]
+    labels = [f"{wrapped(target, 12)}<br>{_ceiling(found, target)}" for target in targets]
     plain = {"showgrid": False, "ticks": "", "range": [-0.5, len(targets) - 0.5]}
     sheet.axis("x", 1, tickvals=list(range(len(targets))), ticktext=labels, **plain)
     return sheet.figure()
@@ -97,10 +99,6 @@ def _ceiling(found: list[Agreement], target: str) -> str:
     most = max((one for one in found if one.target == target), key=lambda one: one.found.n)
     ceiling = most.found.ceiling.estimate
     return "no ceiling" if ceiling is None else f"ceiling {ceiling:.2f}"
-
-
-def _lines(target: str) -> list[str]:
-    return [html.escape(line) for line in textwrap.wrap(target, 12)]
 
 
 def _in_words(found: list[Agreement]) -> str:

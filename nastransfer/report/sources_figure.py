@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,7 +28,7 @@ from nastransfer.report.marks import (
     with_hover,
 )
 from nastransfer.report.names import RANDOM, method_name, set_name, source_name
-from nastransfer.report.style import Look, empty_figure, method_looks
+from nastransfer.report.style import Look, empty_figure, method_looks, wrapped
 from nastransfer.stats.improvement import RelativeImprovement
 
 TITLE = "Transfer by source set"
@@ -39,7 +37,8 @@ NOTHING = (
     "No transfer yet: the first mark appears when what was found on one data set has been trained on another."
 )
 
-_METHOD_PIXELS, _ROW_PIXELS = 22, 14
+_METHOD_PIXELS, _ROW_PIXELS, _LINE_PIXELS = 22, 14, 17
+_LABEL_LETTERS = 18
 _RI, _TOP1 = "ri_percent", "top1_last"
 
 
@@ -140,6 +139,12 @@ def _keys(panels: list[Panel], looks: dict[str, Look]) -> list[Properties]:
     return keys
 
 
+def _row_pixels(panel: Panel) -> int:
+    """Room for a line each method, and for the longest label."""
+    lines = max(wrapped(source, _LABEL_LETTERS).count("<br>") + 1 for source in panel.sources)
+    return max(_METHOD_PIXELS * len(panel.methods) + _ROW_PIXELS, _LINE_PIXELS * lines + 6)
+
+
 def _draw(sheet: Sheet, number: int, panel: Panel, looks: dict[str, Look]) -> None:
     count = len(panel.methods)
     offsets = dict(zip(panel.methods, dodge(count, 0.46 * (1 - 1 / count)), strict=True))
@@ -159,7 +164,7 @@ def _draw(sheet: Sheet, number: int, panel: Panel, looks: dict[str, Look]) -> No
     title = "RI over random sampling, %" if relative else "top-1 accuracy, %"
     reach = axis_range(values, ends, limits=None if relative else PERCENT)
     sheet.axis("x", number, title={"text": title}, range=reach)
-    sheet.rows(number, [_in_lines(source) for source in panel.sources])
+    sheet.rows(number, [wrapped(source, _LABEL_LETTERS) for source in panel.sources])
     for edge in range(1, len(panel.sources)):
         sheet.line(number, (None, edge - 0.5), (None, edge - 0.5), width=0.5)
 
@@ -196,10 +201,6 @@ def _placed(top1: float, transfer: Transfer, quantity: str) -> float:
     if quantity == _TOP1 or transfer.random_mean is None:
         return top1
     return 100 * (top1 / transfer.random_mean - 1)
-
-
-def _in_lines(source: str) -> str:
-    return "<br>".join(html.escape(line) for line in textwrap.wrap(source, 18))
 
 
 def _in_words(panels: list[Panel]) -> str:

@@ -61,8 +61,11 @@ def test_sources_that_rank_best_are_at_the_top_and_missing_pairs_are_empty() -> 
 
 
 def test_equal_scores_give_no_agreement() -> None:
-    figure = rank_agreement_map(scored((40.0, 40.0, 40.0)))
-    assert figure.data[0].z[0][0] is None
+    flat = scored((40.0, 40.0, 40.0))
+    assert "No rank agreement yet: all genotypes score alike" in rank_agreement_map(flat).layout.meta["alt"]
+    other = scored((41.0, 42.0, 43.0), "glyphs-p2").filter(feeds="rank_agreement")
+    figure = rank_agreement_map(pl.concat([flat, other]))
+    assert [list(row) for row in figure.data[0].z] == [[1.0], [None]]
     assert "they have no order" in figure.layout.meta["alt"]
 
 
