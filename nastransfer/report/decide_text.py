@@ -103,8 +103,8 @@ def _runs(decision: Decision) -> str:
     choice = decision.choice
     if choice.runs_needed is None:
         return (
-            f"As far as seen, none of them is more than {choice.tolerance_percent:g}% below {choice.leader}: more runs "
-            "to tell them apart are not worth it."
+            f"None of them is expected to be more than {choice.tolerance_percent:g}% below {choice.leader}, too little "
+            "to plan runs by. Their intervals allow for more: runs until they are as narrow as what matters."
         )
     fewest, most = min(decision.rows["n"]), max(decision.rows["n"])
     there = f"{fewest}" if fewest == most else f"{fewest} to {most}"
