@@ -208,7 +208,7 @@ def _verdict(name: str, choice: Choice) -> str:
         return RECOMMENDED
     if choice.verdict == RANDOM_ENOUGH:
         return "no gain"
-    if name not in choice.best_set:
+    if name not in choice.best_set and choice.reason is None:
         return "worse"
     return choice.verdict  # alike or undecided
 

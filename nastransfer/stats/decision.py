@@ -100,7 +100,7 @@ def best_arm(
     runs = groups("the decision", arms)
     if random is not None and random not in runs:
         raise ValueError(f"random sampling is given as arm {random!r}, which is none of {list(runs)}")
-    if random is not None and not any(runs[random]):
+    if random is not None and runs[random] and not any(runs[random]):
         raise ValueError(
             "no random run got an image right: an improvement on an accuracy of 0 is not defined"
         )
