@@ -44,7 +44,7 @@ def rank_agreement_map(frame: pl.DataFrame) -> go.Figure:
     sheet.rows(1, rows)
     sheet.axis("y", 1, ticks="")
     labels = [f"{wrapped(target, 12)}<br>{_ceiling(found, target)}" for target in targets]
-    plain = {"showgrid": False, "ticks": "", "range": [-0.5, len(targets) - 0.5]}
+    plain = {"showgrid": False, "ticks": "", "autotickangles": [0, 90], "range": [-0.5, len(targets) - 0.5]}
     sheet.axis("x", 1, tickvals=list(range(len(targets))), ticktext=labels, **plain)
     return sheet.figure()
 
