@@ -50,7 +50,7 @@ DECISION_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "search_macs": (pl.Float64(), "multiply-adds of one search and of its proxy, each the median"),
     "runs_needed": (
         pl.Int64(),
-        "runs of it and of the leading arm that would tell them apart; null: see the verdict",
+        "runs of it and of the leading arm that would tell them apart, or show them alike; null: neither is open",
     ),
     "verdict": (pl.String(), "recommended; or alike, undecided, worse, no gain (over random sampling)"),
     "tie_break": (

@@ -12,7 +12,7 @@ from nastransfer.report.decide import Decision
 from nastransfer.report.markup import html_table
 from nastransfer.report.names import RANDOM, set_name
 from nastransfer.report.times import duration
-from nastransfer.stats.decision import ALIKE, RANDOM_ENOUGH, RECOMMENDED, SURE
+from nastransfer.stats.decision import ALIKE, RANDOM_ENOUGH, RECOMMENDED, SURE, Choice
 
 HEADERS = ("pair", "n", "RI, %", "95% interval, %", "expected RI, %", "P(best)", "one search", "verdict")
 MANY_RUNS = 50  # for each arm; no published comparison of search methods has as many
@@ -102,21 +102,29 @@ def _runs(decision: Decision) -> str:
     """How many runs would decide, how many there are, and whether they are worth it."""
     choice = decision.choice
     if choice.runs_needed is None:
-        return (
-            f"None of them is expected to be more than {choice.tolerance_percent:g}% below {choice.leader}, too little "
-            "to plan runs by. Their intervals allow for more: runs until they are as narrow as what matters."
-        )
+        return "No difference is expected between them, and without a tolerance no number of runs shows that."
     fewest, most = min(decision.rows["n"]), max(decision.rows["n"])
-    there = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    said = f"About {choice.runs_needed:,} runs an arm would decide it, if the differences seen are true (now {there})"
-    if choice.runs_needed > MANY_RUNS:
-        return f"{said}: more than it is worth."
-    told = [name for name in choice.best_set if choice.chances[name].runs_needed is not None]
-    left = len(choice.best_set) - 1 - len(told)
-    close = (
-        f"; those within {choice.tolerance_percent:g}% of {choice.leader} would stay untold" if left else ""
-    )
-    return f"{said}{close}."
+    there = f"now {fewest}" if fewest == most else f"now {fewest} to {most}"
+    said = f"It would take about {' and about '.join(_settled(choice))} ({there})."
+    return f"{said} That is more than it is worth." if choice.runs_needed > MANY_RUNS else said
+
+
+def _settled(choice: Choice) -> list[str]:
+    """How many runs an arm settle what."""
+    needed: dict[bool, list[int]] = {True: [], False: []}
+    for name, chance in choice.chances.items():
+        if chance.runs_needed is not None:
+            needed[name in choice.near].append(chance.runs_needed)
+    margin = f"{choice.tolerance_percent:g}%"
+    purposes = {
+        False: f"tell {choice.leader} from those expected more than {margin} below it",
+        True: f"show whether those expected closer to {choice.leader} are within {margin} of it",
+    }
+    return [
+        f"{max(needed[near]):,} runs an arm to {purpose}"
+        for near, purpose in purposes.items()
+        if needed[near]
+    ]
 
 
 def _tie_break(decision: Decision) -> list[str]:

@@ -44,8 +44,9 @@ class Chance:
     `expected`: RI in percent pulled towards the other arms' (the draws' median and their middle 95%), which unlike the
     measured RI is not too large for the arm that came out best. `p_gain`: probability that it is above 0. Both are None
     without random sampling, and for random sampling. `behind_percent`: how far the leader's mean is expected to be
-    above this arm's. `runs_needed`: runs of the leader and of this arm that would tell them apart with 80% probability;
-    None where they are expected to differ by less than the tolerance, and for arms outside of the best set.
+    above this arm's. `runs_needed`: runs of the leader and of this arm that would, with 80% probability, tell the two
+    apart if they differ as expected or, where that is less than the tolerance, show them alike; None for the leader,
+    outside of the best set, and where neither a difference nor a tolerance is left.
     """
 
     n: int
@@ -64,8 +65,8 @@ class Choice:
     `leader` has the highest P(best); `taken` is the arm to use, None where undecided. `near` are the arms of the best
     set that are expected within the tolerance of the leader, and `cheapest` the cheapest of them, None where a cost is
     unknown: the tie-break. `enough` is the probability that no arm is above random sampling by more
-    than the tolerance. `runs_needed`: runs an arm that would tell the leader from all of the best set that differ from
-    it by more than the tolerance; None where none does. `reason` says why runs cannot decide.
+    than the tolerance. `runs_needed`: runs an arm that would settle all comparisons of the leader within the best set
+    (`Chance.runs_needed`); None where there is nothing to settle. `reason` says why these runs cannot decide.
     """
 
     verdict: str
@@ -190,27 +191,25 @@ def _percent(log_ratios: NDArray[np.float64], *quantiles: float) -> list[float]:
 def _with_runs(
     chances: Mapping[str, Chance], best_set: Sequence[str], tolerance_percent: float
 ) -> dict[str, Chance]:
-    """The best set's arms with the runs that would tell the leader, its first, from each.
+    """The best set's arms but the leader, its first, with the runs that would settle each comparison with it.
 
-    The leader has to win against all of them at once, so each comparison gets its share of the 5%. Pulling the means
-    together asks for more than the one-sided test that a win amounts to, about as much as the two-sided one does.
+    What is expected to be closer than the tolerance is planned for the tolerance: to show two arms alike takes about as
+    many runs as to tell two apart that differ by it. All comparisons have to be settled at once, so each gets its share
+    of the 5%. Pulling the means together asks for more than the one-sided test that a win amounts to, about as much as
+    the two-sided one does.
     """
     leader, *others = best_set
-    rivals = [name for name in others if (chances[name].behind_percent or 0.0) > tolerance_percent]
-    told = {}
-    for name in rivals:
-        own, rival = chances[leader], chances[name]
-        assert (
-            own.spread_percent is not None
-            and rival.spread_percent is not None
-            and rival.behind_percent is not None
-        )
-        alpha = (1.0 - SURE) / len(rivals)
-        runs = runs_needed(
-            rival.behind_percent, own.spread_percent, rival.spread_percent, power=POWER, alpha=alpha
-        )
-        told[name] = replace(rival, runs_needed=runs)
-    return told
+    settled = {}
+    for name in others:
+        own, other = chances[leader].spread_percent, chances[name].spread_percent
+        behind = chances[name].behind_percent
+        assert own is not None and other is not None and behind is not None
+        difference, alpha = max(behind, tolerance_percent), (1.0 - SURE) / len(others)
+        runs = runs_needed(difference, own, other, power=POWER, alpha=alpha) if difference > 0.0 else None
+        if runs is not None:  # those there were not enough
+            runs = max(runs, min(chances[leader].n, chances[name].n) + 1)
+        settled[name] = replace(chances[name], runs_needed=runs)
+    return settled
 
 
 def _cheapest(names: Sequence[str], costs: Mapping[str, float | None] | None) -> str | None:

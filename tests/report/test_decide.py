@@ -119,18 +119,19 @@ def test_what_cannot_be_told_apart_is_undecided_with_the_runs_that_would_decide(
     rows = {row["pair"]: row for row in found.rows.iter_rows(named=True)}
     assert [rows[name]["verdict"] for name in (PROXY, DIGITS, RANDOM)] == ["undecided", "undecided", "worse"]
     assert rows[DIGITS]["runs_needed"] == found.choice.runs_needed
-    assert f"About {found.choice.runs_needed} runs an arm would decide it" in words(found)
-    assert "(now 2 to 3)" in words(found)
+    needed = f"It would take about {found.choice.runs_needed} runs an arm to tell {PROXY} from those expected more than"
+    assert f"{needed} 0.5% below it (now 2 to 3)." in words(found)
     assert "Random sampling is not among them." in words(found)
     assert f"As far as seen, {PROXY} is ahead (better than random sampling with" in words(found)
 
 
-def test_where_nothing_differs_the_cheapest_breaks_the_tie_and_runs_are_not_worth_it() -> None:
+def test_where_nothing_differs_the_cheapest_breaks_the_tie_and_runs_would_show_that_all_are_alike() -> None:
     found = decision(made_study(effect=no_effect), "cifar100")
-    assert (found.choice.verdict, found.choice.runs_needed) == (UNDECIDED, None)
+    assert found.choice.verdict == UNDECIDED
     assert found.rows.filter("tie_break")["pair"].to_list() == [RANDOM]
     assert "no search is shown to be worth its cost" in words(found)
-    assert "too little to plan runs by" in words(found)
+    needed = f"It would take about {found.choice.runs_needed} runs an arm to show whether those expected closer to "
+    assert f"{needed}{found.choice.leader} are within 0.5% of it (now 5 to 10)." in words(found)
     assert "as a tie-break by cost and not by accuracy: random sampling." in words(found)
 
 

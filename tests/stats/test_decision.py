@@ -102,18 +102,37 @@ def test_the_tie_break_is_only_between_those_expected_alike(monkeypatch: pytest.
 
 
 def test_runs_needed_are_those_of_the_power_of_each_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Arm b is 2% behind, c 0.2%: c is within the tolerance and needs no runs, so b gets all of the 5%."""
-    found = choice_from(
-        monkeypatch,
-        a=[51.0] * 11 + [40.0] * 9,
-        b=[50.0] * 15 + [47.0] * 5,
-        c=[50.9] * 11 + [45.0] * 4 + [50.9] * 3 + [46.0] * 2,
-        random=[30.0] * 20,
-    )
-    expected = runs_needed(2.0, 1.0, 1.0, power=0.8, alpha=0.05)
+    """Arm b is 2% behind, c 0.2%, which is planned for as the tolerance; each has half of the 5%."""
+    draws = {
+        "a": [51.0] * 11 + [40.0] * 9,
+        "b": [50.0] * 15 + [47.0] * 5,
+        "c": [50.9] * 11 + [45.0] * 4 + [50.9] * 3 + [46.0] * 2,
+        "random": [30.0] * 20,
+    }
+    found = choice_from(monkeypatch, **draws)
     assert set(found.best_set) == {"a", "b", "c"}
-    assert (found.chances["b"].runs_needed, found.chances["c"].runs_needed) == (expected, None)
-    assert found.runs_needed == expected
+    for name, difference in (("b", 2.0), ("c", 0.5)):
+        expected = runs_needed(difference, 1.0, 1.0, power=0.8, alpha=0.025)
+        assert found.chances[name].runs_needed == expected
+    assert (found.chances["a"].runs_needed, found.chances["random"].runs_needed) == (None, None)
+    assert found.runs_needed == found.chances["c"].runs_needed
+
+
+def test_runs_needed_are_more_than_the_two_that_were_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert runs_needed(20.0, 1.0, 1.0) == 2
+    found = choice_from(monkeypatch, a=[60.0] * 12 + [40.0] * 8, random=[50.0] * 20)
+    assert (found.verdict, found.runs_needed) == (UNDECIDED, 3)
+
+
+def test_without_a_tolerance_arms_expected_to_be_equal_cannot_be_settled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    means = np.log(np.array([[50.0, 50.0], [51.0, 50.0], [50.0, 51.0]] * 4))
+    monkeypatch.setattr(
+        decision, "draw_means", lambda *_, **__: Draws(("a", "random"), means, means, (1.0, 1.0))
+    )
+    found = best_arm({"a": [50.0, 51.0], "random": [50.0, 51.0]}, "random", tolerance_percent=0.0)
+    assert (found.verdict, found.runs_needed) == (UNDECIDED, None)
 
 
 def test_the_runs_advised_decide_a_study_like_the_one_seen() -> None:
