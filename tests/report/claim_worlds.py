@@ -7,12 +7,15 @@ random ones by `DRAWN`, which is the margin that claims go by.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from nastransfer.report.evidence import Cell, Evidence
+from nastransfer.report.settings import VARIED, varied
+from nastransfer.stats.contrast import log_mean
 from nastransfer.study.frame import results_frame
 
 FOUND, DRAWN = 1.5, 2.0
@@ -58,6 +61,23 @@ class World:
     def study(self, rng: np.random.Generator, n: int, drawn: int | None = None) -> pl.DataFrame:
         """As many as n searches an arm, and `drawn` (n unless given) random genotypes on each target."""
         return results_frame(self._rows(rng, n, drawn or n))
+
+    def evidence(self, rng: np.random.Generator, n: int) -> Evidence:
+        """What `evidence` makes of `study`, without frames on the way where no settings vary: for many studies."""
+        rows = list(self._rows(rng, n, n))
+        arms: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        for row in rows:
+            if row["protocol"] == next(iter(self.settings)):
+                seen = f"{row.get('source')} {row.get('selection')}"
+                arms.setdefault((row["target"], row["method"], seen), []).append(row)
+        random = {target: _cell(arm) for (target, method, _), arm in arms.items() if method == "random"}
+        searched = [
+            _cell(arm, replace(random[target], target_images=None, top1=()))
+            for (target, method, _), arm in arms.items()
+            if method != "random"
+        ]
+        several = varied(results_frame(rows)) if len(self.settings) > 1 else pl.DataFrame(schema=VARIED)
+        return Evidence("world", tuple(searched), tuple(random.values()), several)
 
     def _rows(self, rng: np.random.Generator, n: int, drawn: int) -> Iterator[dict[str, Any]]:
         for target, labels in self.routes.items():
@@ -105,6 +125,16 @@ class World:
                     "top1_last": min(max(top1, 0.0), 100.0),
                     **about,
                 }
+
+
+def _cell(rows: list[dict[str, Any]], random: Cell | None = None) -> Cell:
+    top1 = tuple(row["top1_last"] for row in rows)
+    side = log_mean(top1)
+    assert side is not None
+    named = {name: rows[0].get(name) for name in ("target", "method", "source", "selection")}
+    seen = {"images": rows[0].get("proxy_images"), "classes": rows[0].get("proxy_classes")}
+    size = {"target_images": rows[0]["n_train"], "top1": top1, "runs": tuple(row["run"] for row in rows)}
+    return Cell(study="world", preset=None, side=side, random=random, **named, **seen, **size)
 
 
 def only(method: str, label: str, percent: float, target: str = "birds") -> Effect:

@@ -22,8 +22,7 @@ def verdicts(claim: str, world: World, n: int, studies: int) -> Counter[str]:
     """Share of each verdict in percent, over studies that differ in their seed only."""
     found: Counter[str] = Counter()
     for seed in range(studies):
-        (given,) = evidence(world.study(np.random.default_rng([seed, n]), n))
-        tree = CLAIMS[claim].tree(given)
+        tree = CLAIMS[claim].tree(world.evidence(np.random.default_rng([seed, n]), n))
         assert not isinstance(tree, str)
         kept = judgeable(tree)
         assert kept is not None
@@ -45,6 +44,16 @@ def test_verdicts_are_right(claim: str, record_property: pytest.RecordProperty) 
             record_property(f"{truth}_at_{n}_runs", said)
             assert found[wrong[truth]] <= 5
             assert truth == "line" or n == FEW or found[right[truth]] >= 90
+
+
+@pytest.mark.parametrize("claim", ["size", "other_domains", "tricks_help_small_sets"])
+def test_the_campaign_sees_what_a_frame_would_show(claim: str) -> None:
+    world = WORLDS[claim]["true"]
+    (given,) = evidence(world.study(np.random.default_rng(5), 4))
+    seen = world.evidence(np.random.default_rng(5), 4)
+    assert set(seen.random) == set(given.random) and set(seen.searched) == set(given.searched)
+    if len(world.settings) > 1:
+        assert seen.varied.equals(given.varied)
 
 
 @pytest.mark.parametrize("claim", ["size", "ranks", "proxy_over_protocol"])
