@@ -21,8 +21,9 @@ _WIDTH = 110
 _ORDER = (SUPPORTED, CONTRADICTED, UNDERPOWERED, NOT_TESTABLE)
 _LEGEND = (
     (
-        "Effect: relative difference of mean accuracies in the comparison that decided. Interval: 95%, wider where one "
-        "of several comparisons was enough (Bonferroni). n: runs of the smaller side."
+        "Effect: relative difference of mean accuracies (or of spreads, where it says so) in the comparison that "
+        "decided. Interval: 95%, wider where one of several comparisons was enough (Bonferroni). n: runs of the "
+        "smaller side."
     ),
     (
         "Likeness, and the refutation of an advantage, are held against the margin, the smallest difference that "
