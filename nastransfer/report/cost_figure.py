@@ -29,6 +29,7 @@ NOTE = "Small: a run, at its search's cost. Large: means, 95% interval. Line: Pa
 NOTHING = "Nothing to draw yet: it takes finished searches with their cost, and trainings of what they found."
 
 _SEARCH = ("study", "method", "preset", "source", "selection", "search_seed")
+_OWN_SEARCH = (pl.col("kind") == "search") & pl.col("origin").is_in(["own", "linked"])
 _PANEL_PIXELS = 260
 _MACS, _SECONDS = "search_macs", "seconds"
 
@@ -72,8 +73,7 @@ def search_cost(frame: pl.DataFrame) -> go.Figure:
 
     The front is one of means: of single runs it would be one of lucky runs. `ValueError` as `arms.trainings` says.
     """
-    searches = frame.filter(kind="search")
-    measure = _MACS if searches[_MACS].count() else _SECONDS
+    measure = _MACS if frame.filter(_OWN_SEARCH)[_MACS].count() else _SECONDS
     panels = cost_panels(frame, measure)
     if not panels:
         return empty_figure(NOTHING, TITLE)
@@ -88,12 +88,8 @@ def search_cost(frame: pl.DataFrame) -> go.Figure:
 
 def cost_panels(frame: pl.DataFrame, measure: str) -> list[Panel]:
     """A panel for each target and study; `measure` is the frame's column that a search costs: seconds, search_macs."""
-    costs = frame.filter(
-        pl.col("kind") == "search", pl.col(measure) > 0, pl.col("origin").is_in(["own", "linked"])
-    )
-    costs = costs.unique(_SEARCH, keep="first", maintain_order=True).select(
-        *_SEARCH, cost=pl.col(measure).cast(pl.Float64)
-    )
+    costs = frame.filter(_OWN_SEARCH, pl.col(measure) > 0).unique(_SEARCH, keep="first", maintain_order=True)
+    costs = costs.select(*_SEARCH, cost=pl.col(measure).cast(pl.Float64))
     frame = with_hover(frame)
     random = {(arm.target, arm.study): arm for arm in baselines(frame)}
     found: dict[tuple[str, str], list[Priced]] = {}

@@ -178,3 +178,7 @@ def test_dark_pages_and_long_words() -> None:
     figure = on_dark(empty_figure("nothing"))
     assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
     assert wrapped("a < b and more", 6) == "a &lt; b<br>and<br>more"
+    lit = on_dark(FIGURES["accuracy-by-method"].draw(small_study()))
+    bars = [trace for trace in lit.data if trace.error_x.color is not None]
+    assert bars
+    assert all(trace.error_x.color == trace.marker.color for trace in bars)
