@@ -34,12 +34,11 @@ from nastransfer.report.depth_figure import accuracy_by_cells
 from nastransfer.report.descriptor_figure import descriptors_against_agreement
 from nastransfer.report.direct_figure import direct_against_random
 from nastransfer.report.map_figure import genotype_map
+from nastransfer.report.page import Section, page
 from nastransfer.report.panels import accuracy_by_method
 from nastransfer.report.rank_map_figure import rank_agreement_map
 from nastransfer.report.sources_figure import transfer_by_source
 from nastransfer.report.spread_figure import spread_of_random
-
-_SVG = {"format": "svg", "filename": "nastransfer"}
 
 
 @dataclass(frozen=True)
@@ -67,16 +66,5 @@ FIGURES: dict[str, Entry] = {
 
 def standalone_html(figure: go.Figure) -> str:
     """A whole HTML page with plotly.js inside (5 MB): it opens anywhere, without a network."""
-    title = figure.layout.title.text or "NASTransfer"
-    title = html.escape(html.unescape(title.partition("<br>")[0]))
-    alternative = html.escape((figure.layout.meta or {}).get("alt", ""))
-    config = {"responsive": True, "displaylogo": False, "toImageButtonOptions": _SVG}
-    drawn = figure.to_html(full_html=False, include_plotlyjs=True, config=config, default_width="100%")
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>body{{margin:0;font-family:sans-serif}}"
-        "main{max-width:960px;margin:auto;padding:8px}p{font-size:14px;padding:0 12px}</style></head>"
-        f'<body><main><div role="img" aria-label="{alternative}">{drawn}</div>'
-        f"<details><summary>This figure in words</summary><p>{alternative}</p></details></main></body></html>\n"
-    )
+    title = (figure.layout.title.text or "NASTransfer").partition("<br>")[0]
+    return page(html.unescape(title), [Section("", figure=figure)])

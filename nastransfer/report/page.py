@@ -24,7 +24,7 @@ _CSS = (
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: a heading, plain text, and a table or a figure.
+    """A part of the page: a heading (none where `title` is empty), plain text, and a table or a figure.
 
     `fragment` is HTML as this room's tables give it, escaped there; `prose` is plain text and escaped here.
     """
@@ -61,10 +61,8 @@ def page(
 
 def _section(anchor: str, section: Section) -> str:
     drawn = "" if section.figure is None else _figure(section.figure)
-    return (
-        f'<section id="{anchor}"><h2>{html.escape(section.title)}</h2>'
-        f"{_paragraphs(section.prose)}{section.fragment}{drawn}</section>"
-    )
+    heading = f"<h2>{html.escape(section.title)}</h2>" if section.title else ""
+    return f'<section id="{anchor}">{heading}{_paragraphs(section.prose)}{section.fragment}{drawn}</section>'
 
 
 def _figure(figure: go.Figure) -> str:

@@ -76,7 +76,7 @@ def test_the_page_shows_progress_table_and_figures(browser: Browser, dashboard: 
         expect(table.locator("tbody tr")).to_have_count(2)
         expect(table.locator("thead th")).to_have_text(HEADERS)
         expect(table).to_contain_text("DARTS (1st order)")
-        expect(page.locator(".js-plotly-plot")).to_have_count(2)
+        expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=60 * SECONDS)
         page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 2")
         accuracy, transfer = points(page)
         assert accuracy >= 9 + 3, "9 runs and 3 means"
