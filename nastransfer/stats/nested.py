@@ -55,8 +55,8 @@ def nested_interval(
 
     No interval with fewer than `FEWEST_GROUPS` searches or genotypes on a side, or where a side's mean is 0 or all
     means are equal. The threshold is by simulation (20,000 each, one seed, means 72 and 70%, deviation 1.5 points):
-    against 30 genotypes it covers 85% of normal and 81% of skewed (-1.6) runs with 2 searches, 93 and 87% with 3, 94
-    and 90.2% with 4, on the edge of the 90% asked for, and 95 and 91.6% with 5. With 2 or 3 seeds a search, 5 to 8 of
+    against 30 genotypes it covers 85% of normal and 81% of skewed (-1.6) runs with 2 searches, 92 and 88% with 3, 95
+    and 90.2% with 4, on the edge of the 90% asked for, and 95 and 91.8% with 5. With 2 or 3 seeds a search, 5 to 8 of
     them cover 95-97 and 93-97%. A percentile interval of the same draws covers 86% at 5 against 5 and 82% at 5 against
     30 skewed runs, BCa no more (1,000 each): they forget that few searches show too little spread.
 
