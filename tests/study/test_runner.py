@@ -121,8 +121,10 @@ def check_finished(records: StudyRecords, tasks: int) -> None:
     frame = records.results()
     assert frame.height == tasks
     assert "repeat" not in set(frame["origin"])
+    report = records.folder / "report"
+    assert (report / "report.html").stat().st_size > 1_000_000  # plotly is inside
     for name in ("accuracy-by-method", "transfer-versus-direct"):
-        assert (records.folder / "report" / f"{name}.html").stat().st_size > 1_000_000  # plotly is inside
+        assert (report / "figures" / f"{name}.html").exists()
     for attempt in records.attempts():
         assert not attempt.notebook_in_progress.exists()
         if attempt.state() == "done":
