@@ -35,7 +35,7 @@ def test_only_long_words_may_be_broken() -> None:
     """A path must not widen the page; a number or a name is kept whole where there is room."""
     html = html_table("t", ["a"], [["13,377 / 13,377"], ["/data/" + 30 * "x"], ["imagenet22k-p2-half"]])
     number, path, name = html.split("<tbody>")[1].split("<tr>")[1:]
-    assert 'class="words whole"' in number and 'class=""' in path and 'class="words name"' in name
+    assert 'class="words whole"' in number and 'class=""' in path and 'class="words whole name"' in name
 
 
 def test_tables_outweigh_the_rules_of_jupyterlab() -> None:
