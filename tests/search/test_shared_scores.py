@@ -107,5 +107,6 @@ def test_shared_weights_rank_genotypes_beside_the_noise_ceiling(
     }.items():
         record_property(name, value)
     assert ceiling[1] > 0, "trainings alone agree beyond chance, else nothing can be said of shared weights"
-    assert shared.mean() > 15, "chance is 10%"
+    # Weights that were trained as a mixture know little of single paths (DARTS: 14%), but something.
+    assert shared.mean() - 2 * shared.std(ddof=1) / np.sqrt(GENOTYPES) > 10, "chance is 10%"
     assert found[0] < 1 and found[1] <= found[0] <= found[2]
