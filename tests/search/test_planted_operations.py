@@ -54,12 +54,21 @@ class Preferences(NamedTuple):
 
 PLANTED = {
     "darts1": Plan("dilated", {"average": 1.5}, 11, {**SHORT, "steps": 60}),
-    "darts2": Plan("dilated", {"average": 1.5}, 11, {**SHORT, "steps": 60}),
+    "darts2": Plan("dilated", {"average": 1.5}, 11, {**SHORT, "steps": 120}),
     "nsganet": Plan(
         "maximum",
         {},
         11,
-        {**SHORT, "search_images": 400, "epochs": 2, "population": 12, "offspring": 12, "generations": 4},
+        {
+            **SHORT,
+            "search_images": 400,
+            "batch": 32,
+            "lr": 0.1,
+            "epochs": 2,
+            "population": 12,
+            "offspring": 12,
+            "generations": 5,
+        },
     ),
     "enas": Plan(
         "maximum", {"maximum": 1.0}, 20, {**SHORT, "batch": 32, "steps": 120, "rewards": 600, "reports": 1}
@@ -71,8 +80,8 @@ PLANTED = {
         {
             **SHORT,
             "batch": 32,
-            "steps": 160,
-            "scorings": 2,
+            "steps": 240,
+            "scorings": 3,
             "pool": 40,
             "new": 25,
             "predictor_epochs": 100,
