@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks.measure import take_turns
 from tests.committed import load, results_file, save_entries
@@ -54,18 +55,33 @@ def test_things_that_take_turns_are_all_called_equally_often() -> None:
     assert rows["b"]["min_ms"] <= rows["b"]["median_ms"] <= rows["b"]["max_ms"]
 
 
-def test_a_campaign_keeps_outcomes_reasons_and_figures(tmp_path: Path) -> None:
-    """A real pytest run of a file outside this project, with the project's settings."""
+CUT_OFF = """
+
+@pytest.mark.slow
+def test_interrupted():
+    raise KeyboardInterrupt
+"""
+
+
+def campaign(
+    tmp_path: Path, tests: str
+) -> tuple[subprocess.CompletedProcess[str], dict[str, dict[str, Any]]]:
+    """A real pytest run of a file outside this project, with the project's settings, and its entries by test."""
     file = tmp_path / "test_slow_things.py"
-    file.write_text(SLOW_TESTS, encoding="utf-8")
+    file.write_text(tests, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-c", str(ROOT / "pyproject.toml"), "-m", "slow"]
     plugin = ["-p", "tests.campaign.record", "--campaign-results", str(tmp_path / "results")]
     ran = subprocess.run(
         [*command, *plugin, str(file)], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert ran.returncode == 1, ran.stdout + ran.stderr
     (written,) = (tmp_path / "results").iterdir()
-    entries = {name.split("::")[-1]: e for name, e in json.loads(written.read_text(encoding="utf-8")).items()}
+    entries = json.loads(written.read_text(encoding="utf-8"))
+    return ran, {name.split("::")[-1]: entry for name, entry in entries.items()}
+
+
+def test_a_campaign_keeps_outcomes_reasons_and_figures(tmp_path: Path) -> None:
+    ran, entries = campaign(tmp_path, SLOW_TESTS)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
     assert {name: entry["outcome"] for name, entry in entries.items()} == {
         "test_measures": "passed",
         "test_fails": "failed",
@@ -75,3 +91,9 @@ def test_a_campaign_keeps_outcomes_reasons_and_figures(tmp_path: Path) -> None:
     assert "one is not two" in entries["test_fails"]["reason"]
     assert entries["test_skips"]["reason"] == "Skipped: no such thing here"
     assert "ratio = 1.5" in ran.stdout
+
+
+def test_a_test_that_was_cut_off_is_no_result(tmp_path: Path) -> None:
+    ran, entries = campaign(tmp_path, SLOW_TESTS + CUT_OFF)
+    assert ran.returncode == 2, ran.stdout + ran.stderr
+    assert set(entries) == {"test_measures", "test_fails", "test_skips"}

@@ -14,20 +14,23 @@ from tests.committed import results_file, save_entries
 
 
 class Recorder:
-    """Collects reports while pytest runs and writes them once at the end."""
+    """Collects reports while pytest runs and writes them once at the end; a test that was cut off leaves no entry."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.entries: dict[str, dict[str, Any]] = {}
+        self._running: dict[str, dict[str, Any]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        entry = self.entries.setdefault(report.nodeid, {"outcome": "passed", "seconds": 0.0})
+        entry = self._running.setdefault(report.nodeid, {"outcome": "passed", "seconds": 0.0})
         entry["seconds"] = round(entry["seconds"] + report.duration, 2)
         if not report.passed:
             entry["outcome"] = report.outcome
             entry["reason"] = reason_of(report)
-        if report.when == "teardown" and report.user_properties:
-            entry["figures"] = dict(report.user_properties)
+        if report.when == "teardown":
+            if report.user_properties:
+                entry["figures"] = dict(report.user_properties)
+            self.entries[report.nodeid] = self._running.pop(report.nodeid)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self.entries:
