@@ -71,7 +71,10 @@ PLANTED = {
         },
     ),
     "enas": Plan(
-        "maximum", {"maximum": 1.0}, 20, {**SHORT, "batch": 32, "steps": 120, "rewards": 600, "reports": 1}
+        "maximum",
+        {"maximum": 1.5, "average": 2.0},
+        20,
+        {**SHORT, "batch": 64, "steps": 150, "rewards": 1000, "baseline_decay": 0.9, "reports": 1},
     ),
     "nao": Plan(
         "maximum",
