@@ -97,6 +97,11 @@ class SharedPaths:
         self._optimizer = sgd(
             self.network, settings.lr, settings.momentum, settings.weight_decay, nesterov=nesterov
         )
+        if not move_all:
+            # Weights are first reached at different steps, and fused SGD takes no list in which some have no momentum
+            # yet. A momentum of zeros gives the same first step as none.
+            for weight in self.network.parameters():
+                self._optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
 
     @property
     def train_batches(self) -> Batches:

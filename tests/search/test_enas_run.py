@@ -197,6 +197,27 @@ def test_weights_off_the_path_decay_unless_they_are_frozen(off_path: str, moves:
     assert min(counts.values()) > 50
 
 
+def test_frozen_weights_move_as_plain_sgd_moves_them() -> None:
+    """Over several paths: weights come under a path for the first time while others have their momentum already."""
+    run, plain = enas_run(off_path="frozen", dropout_keep=1.0), enas_run(off_path="frozen", dropout_keep=1.0)
+    settings = plain.settings
+    plain.paths._optimizer = torch.optim.SGD(
+        plain.paths.network.parameters(),
+        lr=settings.lr,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        nesterov=True,
+        foreach=False,
+        fused=False,
+    )
+    for genotype in Genotype.draw(np.random.default_rng(3), 6):
+        for one in (run, plain):
+            one.paths.train_step(genotype, 0.05)
+    pairs = zip(run.paths.network.named_parameters(), plain.paths.network.parameters(), strict=True)
+    for (name, own), other in pairs:
+        assert own.detach().numpy() == pytest.approx(other.detach().numpy(), rel=1e-4, abs=1e-6), name
+
+
 def test_dropout_thins_the_classifiers_inputs_in_training_and_scoring() -> None:
     layer = nn.Linear(2000, 1, bias=False)
     nn.init.ones_(layer.weight)
