@@ -15,9 +15,8 @@ from nastransfer.report.marks import (
     dodge,
     dots,
     interval_bar,
-    key,
     mean_mark,
-    published_key,
+    method_keys,
     published_marks,
     summary_words,
     with_hover,
@@ -62,9 +61,7 @@ def accuracy_by_cells(frame: pl.DataFrame) -> go.Figure:
     if not panels:
         return empty_figure(NOTHING, TITLE)
     looks = method_looks(method for panel in panels for method in panel.methods)
-    keys = [key(method_name(method), look) for method, look in looks.items()]
-    if any(not panel.printed.is_empty() for panel in panels):
-        keys.append(published_key())
+    keys = method_keys(looks, printed=any(not panel.printed.is_empty() for panel in panels))
     titles = [f"on {set_name(panel.target)}\nfrom {panel.source}" for panel in panels]
     columns = 2 if len(panels) > 1 else 1
     heights = [_PANEL_PIXELS] * -(-len(panels) // columns)

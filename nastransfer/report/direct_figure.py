@@ -22,9 +22,8 @@ from nastransfer.report.marks import (
     dodge,
     dots,
     interval_bar,
-    key,
     mean_mark,
-    published_key,
+    method_keys,
     published_marks,
     summary_words,
     with_hover,
@@ -73,9 +72,7 @@ def direct_against_random(frame: pl.DataFrame) -> go.Figure:
     if not panels:
         return empty_figure(NOTHING, TITLE)
     looks = method_looks(method for panel in panels for method in panel.methods)
-    keys = [key(method_name(method), look) for method, look in looks.items()]
-    if any(not panel.printed.is_empty() for panel in panels):
-        keys.append(published_key())
+    keys = method_keys(looks, printed=any(not panel.printed.is_empty() for panel in panels))
     sheet = diagonal_sheet(Words(TITLE, NOTE, _in_words(panels)), [panel.title for panel in panels], keys)
     reaches = {
         panel.target: _reach([one for one in panels if one.target == panel.target]) for panel in panels

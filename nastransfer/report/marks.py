@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -109,6 +109,12 @@ def key(name: str, look: Look | None = None, **marker: Any) -> dict[str, Any]:
 def line_key(name: str, **line: Any) -> dict[str, Any]:
     """An entry of the legend for a kind of line."""
     return {**key(name), "mode": "lines", "line": {"color": NEUTRAL, "width": 2, **line}}
+
+
+def method_keys(looks: Mapping[str, Look], *, printed: bool) -> list[dict[str, Any]]:
+    """The legend of a figure of methods: an entry each, and one for published numbers where there are some."""
+    keys = [key(method_name(method), look) for method, look in looks.items()]
+    return [*keys, published_key()] if printed else keys
 
 
 def published_key() -> dict[str, Any]:

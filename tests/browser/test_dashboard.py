@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qs, urlparse
 
 import pytest
@@ -23,18 +24,16 @@ DESK, PHONE = (1280, 900), (400, 800)
 # On an address that names a page Streamlit looks for these below that page first, and is told that they are not there.
 STREAMLITS_OWN = ("_stcore/health", "_stcore/host-config")
 SECONDS = 1_000
+Scheme = Literal["light", "dark"]
 
 
 @contextmanager
 def page_at(
-    browser: Browser, address: str, size: tuple[int, int] = DESK, scheme: str = "light"
+    browser: Browser, address: str, size: tuple[int, int] = DESK, scheme: Scheme = "light"
 ) -> Iterator[Page]:
     """Open `address`; afterwards the console must hold no error and nothing outside may have been asked for."""
     width, height = size
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme=scheme,  # type: ignore[arg-type]
-    )
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     page = context.new_page()
     errors: list[str] = []
     asked: list[str] = []
@@ -87,7 +86,7 @@ def test_the_page_shows_progress_table_and_figures(browser: Browser, dashboard: 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("study", ["quickstart", "another"])
 def test_a_phone_needs_no_sideways_scrolling(
-    browser: Browser, dashboard: str, study: str, scheme: str
+    browser: Browser, dashboard: str, study: str, scheme: Scheme
 ) -> None:
     with page_at(browser, f"{dashboard}?study={study}", PHONE, scheme) as page:
         expect(page.get_by_text("of 14 tasks done")).to_be_visible(timeout=60 * SECONDS)
