@@ -45,11 +45,16 @@ def shaken(module: M) -> M:
 
 
 def results(
-    module: nn.Module, engine: str, mode: str, x: Tensor, mix: list[Tensor], run: Callable[..., Logits]
+    module: Network | Supernet,
+    engine: str,
+    mode: str,
+    x: Tensor,
+    mix: list[Tensor],
+    run: Callable[..., Logits],
 ) -> dict[str, Tensor]:
     """Outputs, gradients and statistics of one step with this engine, by name."""
     twin = copy.deepcopy(module)
-    twin.engine = engine  # type: ignore[assignment]
+    twin.engine = engine
     twin.train(mode == "training")
     mix = [weights.clone().requires_grad_() for weights in mix]
     with batch_statistics(twin) if mode == "batch statistics" else contextlib.nullcontext():

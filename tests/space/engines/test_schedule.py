@@ -17,11 +17,13 @@ from nastransfer.space.engines.maps import Kind, Map, Operation, Read, Reading
 from nastransfer.space.engines.plan import Plan, Shape, Structure
 from nastransfer.space.engines.schedule import ALIGNMENT, place_in_memory
 from nastransfer.space.genotype import Genotype
+from nastransfer.space.network import Network
+from nastransfer.space.supernet import Supernet
 from tests.space.engines.twins import GENOTYPES, network, supernet
 
 Span = tuple[int, int]
 
-MODULES: dict[str, Callable[[str], nn.Module]] = {
+MODULES: dict[str, Callable[[str], Network] | Callable[[str], Supernet]] = {
     **{name: network(genotype, channels=4, cells=4) for name, genotype in GENOTYPES.items()},
     "bare pools": network("all", channels=4, pool_norm=False),
     "auxiliary": network("all", channels=4, auxiliary=True),
@@ -32,10 +34,10 @@ MODULES: dict[str, Callable[[str], nn.Module]] = {
 }
 
 
-def structure(make: Callable[[str], nn.Module]) -> Structure:
+def structure(make: Callable[[str], Network] | Callable[[str], Supernet]) -> Structure:
     module = make("plain")
     pixels = 64 if module.stem_kind == "imagenet" else 32
-    return Structure(module, pixels, pixels)  # type: ignore[arg-type]
+    return Structure(module, pixels, pixels)
 
 
 def touch(spans: dict[Map, Span], map_: Map, step: int) -> None:

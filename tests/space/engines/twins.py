@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -42,19 +42,17 @@ GENOTYPES = {
 }
 
 
-def network(
-    genotype: Genotype | str = "random", seed: int = 0, **arguments: object
-) -> Callable[[str], Network]:
+def network(genotype: Genotype | str = "random", seed: int = 0, **arguments: Any) -> Callable[[str], Network]:
     """A maker of a small network, by engine."""
     found = GENOTYPES[genotype] if isinstance(genotype, str) else genotype
-    settings = {"channels": 8, "cells": 3, **arguments}
-    return lambda engine: _built(lambda: Network(found, CLASSES, engine=engine, **settings), seed)  # type: ignore[arg-type]
+    settings: dict[str, Any] = {"channels": 8, "cells": 3, **arguments}
+    return lambda engine: _built(lambda: Network(found, CLASSES, engine=engine, **settings), seed)
 
 
-def supernet(seed: int = 0, **arguments: object) -> Callable[[str], Supernet]:
+def supernet(seed: int = 0, **arguments: Any) -> Callable[[str], Supernet]:
     """A maker of a small supernet, by engine."""
-    settings = {"channels": 4, "cells": 3, **arguments}
-    return lambda engine: _built(lambda: Supernet(CLASSES, engine=engine, **settings), seed)  # type: ignore[arg-type]
+    settings: dict[str, Any] = {"channels": 4, "cells": 3, **arguments}
+    return lambda engine: _built(lambda: Supernet(CLASSES, engine=engine, **settings), seed)
 
 
 def _built(make: Callable[[], M], seed: int) -> M:
