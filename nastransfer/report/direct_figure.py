@@ -34,7 +34,10 @@ from nastransfer.report.style import Look, empty_figure, method_looks
 from nastransfer.stats.sample import sample
 
 TITLE = "Direct search against random sampling"
-NOTE = "Small: a run, at random sampling's run of the same rank. Large: both means, 95% interval of the method's."
+NOTE = (
+    "Small: a run, at random sampling's run of the same rank. Large: both means, moved apart sideways where they meet, "
+    "95% interval of the method's."
+)
 NOTHING = (
     "Nothing to compare yet: it takes finished trainings of random genotypes and of what was found on the target "
     "itself or a proxy of it."
