@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from nastransfer.report.latex import latex_table
+from nastransfer.report.latex import TEXT_LINES, TEXT_WIDTH, height, latex_file, latex_table, width
 from nastransfer.report.markup import html_table
 from nastransfer.report.names import method_name, set_name, source_name
 from nastransfer.report.paper_tables import PaperTable
@@ -15,41 +15,42 @@ from nastransfer.report.sheets import csv_text
 # Columns of cells that fit side by side on a page; more go into further blocks below.
 _ACROSS = 7
 # As many have room for two things on a line.
-_FEW = 3
+_FEW, _SPACED = 3, ", "
 _EMPTY = "–"
 NOTHING = "Nothing to show yet: no network has been trained on a target."
 
 Block = tuple[tuple[str, ...], list[tuple[str, ...]]]
+Part = TypeVar("Part")
 
 
 def paper_html(table: PaperTable) -> str:
     """The table as HTML fragments: a cell has a line for the own value, its interval, its n, print and difference."""
-    found = list(_blocks(table))
-    if not found:
+    blocks = list(_blocks(table))
+    if not blocks:
         return html_table(_caption(table, 0, 1), (), (), (NOTHING,))
     prose = _prose(table)
-    last = len(found) - 1
+    last = len(blocks) - 1
     parts = [
-        html_table(_caption(table, place, len(found)), headers, lines, prose if place == last else ())
-        for place, (headers, lines) in enumerate(found)
+        html_table(_caption(table, place, len(blocks)), headers, lines, prose if place == last else ())
+        for place, (headers, lines) in enumerate(blocks)
     ]
     return "".join(parts)
 
 
 def paper_latex(table: PaperTable) -> str:
-    """The same as LaTeX tables."""
-    found = list(_blocks(table)) or [((), [])]
+    """The same as LaTeX tables, each of which fits on a page."""
+    blocks = list(_pages(table)) or [((), [])]
     prose = _prose(table) if table.columns else (NOTHING,)
-    last = len(found) - 1
-    return "\n".join(
+    last = len(blocks) - 1
+    return latex_file(
         latex_table(
-            _caption(table, place, len(found)),
+            _caption(table, place, len(blocks)),
             headers,
             lines,
             prose if place == last else (),
             f"tab:nastransfer-{table.number}-{place + 1}",
         )
-        for place, (headers, lines) in enumerate(found)
+        for place, (headers, lines) in enumerate(blocks)
     )
 
 
@@ -59,19 +60,59 @@ def paper_csv(table: PaperTable) -> str:
 
 
 def _blocks(table: PaperTable) -> Iterator[Block]:
-    """Headers and lines of each block of at most `_ACROSS` columns."""
+    """Blocks of at most `_ACROSS` columns."""
+    for start in range(0, len(table.columns), _ACROSS):
+        columns = table.columns[start : start + _ACROSS]
+        yield _block(table, columns, _SPACED if len(columns) <= _FEW else "\n")
+
+
+def _pages(table: PaperTable) -> Iterator[Block]:
+    """Blocks that fit on a page, in width and in height."""
+    between, groups = _SPACED, list(_side_by_side(table, _SPACED))
+    if len(groups) > 1:
+        between, groups = "\n", list(_side_by_side(table, "\n"))
+    for columns in groups:
+        headers, lines = _block(table, columns, between)
+        for part in _fitting(lines, height, TEXT_LINES):
+            yield tuple(map(_broken, headers)), part
+
+
+def _side_by_side(table: PaperTable, between: str) -> Iterator[list[str]]:
+    """The columns in groups that fit on a page beside the names of their rows."""
+    headers, lines = _block(table, table.columns, between)
+    widths = [max(map(width, column)) for column in zip(map(_broken, headers), *lines, strict=True)]
+    names = len(table.rows)
+    wide = dict(zip(table.columns, widths[names:], strict=True))
+    yield from _fitting(table.columns, wide.__getitem__, TEXT_WIDTH - sum(widths[:names]))
+
+
+def _fitting(parts: Sequence[Part], size: Callable[[Part], float], room: float) -> Iterator[list[Part]]:
+    """The parts, in order, in groups that do not take more than `room`, but for single ones that do."""
+    group: list[Part] = []
+    for part in parts:
+        if group and sum(map(size, [*group, part])) > room:
+            yield group
+            group = []
+        group.append(part)
+    if group:
+        yield group
+
+
+def _broken(header: str) -> str:
+    """A route on two lines."""
+    return header.replace(" → ", "\n→ ")
+
+
+def _block(table: PaperTable, columns: Sequence[str], between: str) -> Block:
+    """Headers and lines of some columns, without rows that have nothing there."""
     rows: dict[tuple[str, ...], dict[str, dict[str, Any]]] = {}
     studies = table.cells["study"].drop_nulls().n_unique()
     for cell in table.cells.iter_rows(named=True):
-        rows.setdefault(_row_name(cell, table.rows, studies > 1), {})[cell["column"]] = cell
-    for start in range(0, len(table.columns), _ACROSS):
-        columns = table.columns[start : start + _ACROSS]
-        filled = {name: cells for name, cells in rows.items() if cells.keys() & set(columns)}
-        shown = _Cells(sign="+" if table.number == 2 else "", between=", " if len(columns) <= _FEW else "\n")
-        lines = [
-            (*name, *(shown.text(cells.get(column)) for column in columns)) for name, cells in filled.items()
-        ]
-        yield (*(_HEADERS[name] for name in table.rows), *columns), lines
+        if cell["column"] in columns:
+            rows.setdefault(_row_name(cell, table.rows, studies > 1), {})[cell["column"]] = cell
+    shown = _Cells("+" if table.number == 2 else "", between, "published " if _has_own(table) else "")
+    lines = [(*name, *(shown.text(cells.get(column)) for column in columns)) for name, cells in rows.items()]
+    return (*(_HEADERS[name] for name in table.rows), *columns), lines
 
 
 _HEADERS = {"target": "target", "method": "method", "source": "searched on"}
@@ -89,10 +130,14 @@ def _row_name(cell: dict[str, Any], names: Sequence[str], several_studies: bool)
 
 @dataclass(frozen=True)
 class _Cells:
-    """How cells are written: `sign` of values, and what stands `between` a value and its n, print and difference."""
+    """How cells are written.
+
+    `sign` of values, what stands `between` a value and its n, print and difference, `mark` of numbers in print.
+    """
 
     sign: str
     between: str
+    mark: str
 
     def text(self, cell: dict[str, Any] | None) -> str:
         """A line for each thing that the cell has."""
@@ -101,7 +146,7 @@ class _Cells:
         own = _joined(
             self.between, self._spread(cell["own"], cell["own_std"]), _size(cell["n"], cell["n_random"])
         )
-        printed = "" if cell["published"] is None else f"published {self._number(cell['published'])}"
+        printed = "" if cell["published"] is None else f"{self.mark}{self._number(cell['published'])}"
         difference = "" if cell["difference"] is None else f"diff. {cell['difference']:+.2f}"
         return _joined("\n", own, self._interval(cell), _joined(self.between, printed, difference))
 
@@ -130,8 +175,15 @@ def _joined(between: str, *parts: str) -> str:
     return between.join(filter(None, parts))
 
 
+def _has_own(table: PaperTable) -> bool:
+    """Whether the table has more than what is in print, or nothing."""
+    return table.cells.is_empty() or table.cells["n"].count() > 0
+
+
 def _caption(table: PaperTable, place: int, blocks: int) -> str:
-    caption = f"Table {table.number} of NASTransfer: {table.caption}"
+    caption = (
+        f"Table {table.number} of NASTransfer: {table.caption}{'' if _has_own(table) else ', as published'}"
+    )
     return caption if blocks == 1 else f"{caption} ({place + 1} of {blocks})"
 
 

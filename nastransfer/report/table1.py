@@ -12,8 +12,9 @@ from nastransfer.data.datasets import open_dataset
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.planned import planned_manifest
 from nastransfer.data.proxies import build_proxy, proxies
-from nastransfer.report.latex import latex_table
+from nastransfer.report.latex import latex_file, latex_table
 from nastransfer.report.markup import html_table
+from nastransfer.report.names import listed
 from nastransfer.study import published
 
 CAPTION = "Table 1 of NASTransfer: published / built here"
@@ -121,8 +122,20 @@ def table_1_html(table: pl.DataFrame) -> str:
 
 
 def table_1_latex(table: pl.DataFrame) -> str:
-    """The same in LaTeX. As CSV: `nastransfer.report.sheets.csv_text` of the table."""
-    return latex_table(CAPTION, HEADERS, _lines(table), (LEGEND,), "tab:nastransfer-1")
+    """The same in LaTeX, the last two columns as sentences below it. As CSV: `csv_text` of the table."""
+    built = [f"Built from {what}: {names}." for what, names in _together(table, "built_from")]
+    differences = [
+        f"{names}: {what}." for what, names in _together(table, "difference") if what != NO_DIFFERENCE
+    ]
+    lines = [line[:-2] for line in _lines(table)]
+    below = (LEGEND, *built, *differences)
+    return latex_file([latex_table(CAPTION, HEADERS[:-2], lines, below, "tab:nastransfer-1")])
+
+
+def _together(table: pl.DataFrame, column: str) -> list[tuple[str, str]]:
+    """Each value of a column with the sets that have it, in words."""
+    groups = table.drop_nulls(column).group_by(column, maintain_order=True).agg("set")
+    return [(value, listed(names)) for value, names in groups.iter_rows()]
 
 
 def _lines(table: pl.DataFrame) -> list[tuple[str, ...]]:

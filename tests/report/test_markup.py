@@ -1,4 +1,4 @@
-"""Tables as HTML, LaTeX and CSV: what they hold, and that no name becomes markup, a command or a formula."""
+"""Tables as HTML and CSV: what they hold, and that no name becomes markup or a formula."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import io
 import polars as pl
 import pytest
 
-from nastransfer.report.latex import latex_table, latex_text
 from nastransfer.report.markup import html_table
 from nastransfer.report.sheets import csv_text
 
@@ -30,33 +29,6 @@ def test_only_short_lines_are_kept_whole() -> None:
     assert "whole" not in kinds("2 of 5 searches collapsed, first at step 40")
     assert "name" in kinds("imagenet1k") and "name" not in kinds("two\nlines") and "name" not in kinds("")
     assert "words" in kinds("two words") and "words" not in kinds("a/" * 20)
-
-
-def test_latex_shows_every_sign_as_it_is() -> None:
-    escaped = latex_text(r"50% of a_b & {c} #1 $x$ \cmd ~ ^ < > | ±")
-    assert escaped == (
-        r"50\% of a\_b \& \{c\} \#1 \$x\$ \textbackslash{}cmd \textasciitilde{} \textasciicircum{} "
-        r"\textless{} \textgreater{} \textbar{} $\pm$"
-    )
-    assert latex_text("-0.5 to +2, a-1, x -3") == "$-$0.5 to +2, a-1, x $-$3"
-    assert latex_text("a--b\nc → d") == r"a-{}-b c $\rightarrow$ d"
-
-
-def test_a_latex_table_has_its_rows_and_no_argument_after_a_row() -> None:
-    text = latex_table("A & B", ("x", "y"), [("[1]", "*"), ("2 ± 1\nn = 3", "-4")], ("Note_1",), "tab:t")
-    lines = text.splitlines()
-    assert lines[:3] == [r"\begin{table}", r"\caption{A \& B}", r"\label{tab:t}"]
-    assert lines[3:10] == [
-        r"\begin{tabular}{ll}",
-        r"\hline",
-        r"x & y \\",
-        r"\hline",
-        r"{[}1{]} & {*} \\",
-        r"\begin{tabular}[t]{@{}l@{}}2 $\pm$ 1 \\ n = 3\end{tabular} & $-$4 \\",
-        r"\hline",
-    ]
-    assert lines[-2:] == [r"\noindent Note\_1", r"\end{table}"] and text.count("{") == text.count("}")
-    assert r"\label" not in latex_table("c", ("x",), [])
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])

@@ -196,7 +196,13 @@ def test_many_columns_stand_in_blocks_and_every_cell_in_one_of_them() -> None:
     html = paper_html(table)
     assert len(table.columns) == 14 and html.count("<table") == 2 and "(2 of 2)" in html
     assert html.count("published") == 27 + 1  # the legend says it too, with a capital
-    assert paper_latex(table).count(r"\begin{table}") == 2
+    latex = paper_latex(table)
+    assert latex.count("published") == 27 + 1 and latex.count(r"\begin{table}") == 4 and "(4 of 4)" in latex
+
+
+def test_what_is_all_in_print_needs_no_mark_at_each_number() -> None:
+    html = paper_html(table_2(published()))
+    assert "as published" in html and "published +" not in html and ">+1.38<" in html
 
 
 def test_csv_keeps_numbers_and_disarms_names() -> None:

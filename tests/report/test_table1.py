@@ -94,7 +94,9 @@ def test_html_shows_every_row() -> None:
 def test_latex_and_csv_hold_every_row() -> None:
     table = table_1([Built("imagenet22k-p2", 13_377, 66_460, 62_335, "class counts")])
     latex = table_1_latex(table)
-    assert latex.count(r" \\") == 17 and r"35K / 66,460" in latex and r"0.97\%" in latex
+    assert latex.count(r" \tabularnewline") == 17 and r"35K / 66,460" in latex and r"0.97\%" in latex
+    assert "Built from class counts: imagenet22k-p2." in latex
+    assert "imagenet1k-p1, imagenet1k-p2" in latex and latex.count("not here: neither") == 1
     text = csv_text(table)
     assert text.count("imagenet22k-p2,uniform,13377,35K,35K,class counts,13377,66460,62335") == 1
     assert text.startswith("set,selection,published_classes") and text.count("\n") == 17
