@@ -60,7 +60,8 @@ class Contrast:
             return "no spread is printed"
         if self.n < FEWEST_RUNS:
             return "one run on a side shows no noise"
-        return None if any(side.spread for _, side in self.parts) else "the runs of each side are all equal"
+        shows_noise = any(weight and side.spread for weight, side in self.parts)
+        return None if shows_noise else "the runs of each side are all equal"
 
     def limits(self, alpha: float) -> tuple[float, float] | None:
         """Lower and upper limit, each missed with probability `alpha`; None where `reason` says why."""

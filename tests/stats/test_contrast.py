@@ -73,6 +73,16 @@ def test_without_noise_there_are_no_limits_and_nothing_is_shown(
     assert not shows_below(contrast, Margin(9.0), 0.025)
 
 
+def test_a_side_that_does_not_count_shows_no_noise_of_the_others() -> None:
+    """On a line through three positions the middle one has no weight: its spread says nothing about the ends."""
+    quiet, noisy = Side(0.0, 0.0, 3), Side(0.1, 0.1, 3)
+    found = trend([(1.0, quiet), (2.0, noisy), (3.0, Side(0.2, 0.0, 3))])
+    assert found is not None
+    assert (found.limits(0.05), found.reason) == (None, "the runs of each side are all equal")
+    other = trend([(1.0, noisy), (2.0, quiet), (3.0, quiet)])
+    assert other is not None and other.limits(0.05) is not None
+
+
 def test_a_side_without_a_correct_image_is_none() -> None:
     assert log_mean([0.0, 0.0]) is None
     assert log_mean([]) is None
