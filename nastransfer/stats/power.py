@@ -10,16 +10,20 @@ at 5 against 5 runs.) Spreads are coefficients of variation: standard deviation 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nastransfer.stats.estimate import FEWEST_RUNS
 
+LEAST_RISING = 0.5  # with as many runs on both sides a power above this rises with every run
+AROUND = 12  # numbers of runs tried at once from the normal formula's on: it falls short by less at the usual levels
 FINEST_RUNS = 64  # up to here every number of runs is tried in turn
 SPLITS = 12  # nodes of Gauss and Legendre over the split's distribution: the power to 0.0003
 MOST_RUNS = 10**9
 HARDEST_RATIO = 10.0  # the largest |log(Acc_m / Acc_r)| that is looked at: accuracies 22,000 times apart
+SUREST_SHIFT = 1e6  # standard errors, past which scipy's noncentral t gives NaN and nothing goes unseen
 
 
 def power_of(
@@ -60,8 +64,40 @@ def runs_needed(
     def reached(n: Any) -> Any:
         return _power(ratio, n, n if n_random is None else n_random, spreads, alpha) >= power
 
-    # Against a fixed n_random the power may fall again where many runs leave Welch fewer degrees of freedom, so a
-    # bisection from the far end could miss the first number that does.
+    if n_random is None and power >= LEAST_RISING:
+        about = _normal_runs(ratio, spreads, power, alpha)
+        if about is not None and (needed := _first_near(about, reached)) is not None:
+            return needed
+    return _first_of_all(reached)
+
+
+def _normal_runs(ratio: float, spreads: tuple[float, float], power: float, alpha: float) -> float | None:
+    """Runs a side that the test of normal logarithms of known spread takes; None where there is nothing to show."""
+    from scipy.special import ndtri
+
+    if not ratio or not any(spreads):
+        return None
+    errors = float(ndtri(1.0 - alpha / 2.0) + ndtri(power))
+    return (errors * math.hypot(*spreads) / ratio) ** 2
+
+
+def _first_near(about: float, reached: Callable[[Any], Any]) -> int | None:
+    """The first number of runs that does it where it is less than `AROUND` above `about`, else None."""
+    if about > MOST_RUNS:
+        return None
+    tried = np.arange(max(FEWEST_RUNS, int(about)), int(about) + AROUND)
+    enough = np.flatnonzero(reached(tried))
+    if not enough.size or (enough[0] == 0 and tried[0] > FEWEST_RUNS):  # more are needed, or fewer may do
+        return None
+    return int(tried[enough[0]])
+
+
+def _first_of_all(reached: Callable[[Any], Any]) -> int | None:
+    """The first number of runs that does it, looked for from the fewest on.
+
+    Against a fixed n_random the power may fall again where many runs leave Welch fewer degrees of freedom, so a
+    bisection from the far end could miss the first number that does.
+    """
     far = np.unique(np.geomspace(FINEST_RUNS, MOST_RUNS, 75).astype(np.int64))
     for tried in (np.arange(FEWEST_RUNS, FINEST_RUNS + 1), far):
         enough = np.flatnonzero(reached(tried))
@@ -129,7 +165,7 @@ def _power(ratio: float, n_method: Any, n_random: Any, spreads: tuple[float, flo
     welch = (seen[0] + seen[1]) ** 2 / (seen[0] ** 2 / freedoms[0] + seen[1] ** 2 / freedoms[1])
     total = freedoms[0] + freedoms[1]
     bound = stdtrit(welch, 1.0 - alpha / 2.0) * np.sqrt((seen[0] + seen[1]) * total)
-    shift = ratio / np.sqrt(variance)
+    shift = np.clip(ratio / np.sqrt(variance), -SUREST_SHIFT, SUREST_SHIFT)
     shown = (nct.sf(bound, total, shift) + nct.sf(bound, total, -shift)) @ (weights / 2.0)
     return np.where(np.minimum(n_method, n_random) < FEWEST_RUNS, 0.0, shown)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from nastransfer.stats import power
 from nastransfer.stats.coverage import unit_noise, welch_log_ratios
 from nastransfer.stats.power import power_of, resolvable_ri, runs_needed
 
@@ -44,6 +47,27 @@ def test_no_difference_is_found_at_the_rate_alpha() -> None:
     assert runs_needed(0.0, 1.0, 1.0) is None
 
 
+@pytest.mark.parametrize("alpha", [0.05, 0.005])
+@pytest.mark.parametrize("spreads", [(1.0, 1.0), (0.3, 1.0), (3.0, 0.0)])
+def test_looking_near_the_normal_formula_finds_what_trying_every_number_finds(
+    spreads: tuple[float, float], alpha: float
+) -> None:
+    near = 0
+    for ri, sure in itertools.product((-20.0, 0.01, 0.5, 2.0, 6.0), (0.5, 0.8, 0.99)):
+        ratio, fractions = math.log1p(ri / 100.0), (spreads[0] / 100.0, spreads[1] / 100.0)
+
+        def reached(n: Any, sure: float = sure, ratio: float = ratio, of: Any = fractions) -> Any:
+            return power._power(ratio, n, n, of, alpha) >= sure
+
+        expected = power._first_of_all(reached)
+        assert expected is not None
+        assert runs_needed(ri, *spreads, power=sure, alpha=alpha) == expected
+        about = power._normal_runs(ratio, fractions, sure, alpha)
+        assert about is not None
+        near += power._first_near(about, reached) == expected
+    assert near >= 12  # of 15; else nothing was gained
+
+
 @pytest.mark.parametrize("n_random", [None, 5, 30])
 def test_runs_needed_is_the_first_number_that_reaches_the_power(n_random: int | None) -> None:
     needed = runs_needed(2.0, 1.5, 1.0, n_random)
@@ -72,6 +96,11 @@ def test_resolvable_is_the_inverse_of_power() -> None:
     five, more = resolvable_ri(5, 5, 1.0, 1.0), resolvable_ri(5, 5, 1.0, 1.0, power=0.9)
     assert five is not None and more is not None
     assert five < more
+
+
+def test_a_difference_of_billions_of_standard_errors_is_seen() -> None:
+    assert power_of(50.0, 2, 2, 1e-8, 1e-8) == pytest.approx(1.0)
+    assert runs_needed(50.0, 1e-8, 1e-8) == 2
 
 
 def test_without_an_interval_there_is_no_power() -> None:
