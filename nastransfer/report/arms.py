@@ -19,7 +19,10 @@ Scores = tuple[tuple[float, ...], ...]
 
 _ARM = ("study", "target", "method", "preset", "source", "selection")
 _SOURCE = ("study", "source", "selection")
-_SETTING = ("protocol", "cells", "channels", "bn_group", "precision", "preset_version", "n_train", "n_test")
+# What has to be equal for accuracies to be comparable.
+SETTING = ("protocol", "cells", "channels", "bn_group", "precision", "preset_version", "n_train", "n_test")
+# How a protocol's label says that its cells are not those of the named protocol.
+OTHER_CELLS = r"\+L\d+"
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def trainings(frame: pl.DataFrame) -> pl.DataFrame:
     (NaN, outside of 0 to 100), and for a target whose runs were trained under several protocols: their accuracies must
     not meet in one table.
     """
-    rows = _feeding_more_than(_finished(frame), RANK_AGREEMENT, *ABLATIONS)
+    rows = feeding_more_than(finished(frame), RANK_AGREEMENT, *ABLATIONS)
     _check_protocols(rows)
     return rows
 
@@ -122,7 +125,7 @@ def rank_pairs(frame: pl.DataFrame) -> list[RankPair]:
     runs rank the same genotypes on the whole set. Genotypes meet by their text; a pair without any is left out.
     `ValueError` for accuracies that are none and for mixed protocols, as in `trainings`.
     """
-    ranked = _finished(frame).filter(_feeds().list.contains(RANK_AGREEMENT), method=RANDOM)
+    ranked = finished(frame).filter(_feeds().list.contains(RANK_AGREEMENT), method=RANDOM)
     ranked = ranked.with_columns(
         pl.col("source").fill_null(pl.col("target")), pl.col("selection").fill_null("all")
     )
@@ -189,8 +192,8 @@ def by_cells(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
 
     `ValueError` for accuracies that are none, and where the trainings on a target differ in more than their cells.
     """
-    rows = _feeding_more_than(_finished(frame), RANK_AGREEMENT)
-    alike = rows.with_columns(pl.col("protocol").str.replace(r"\+cells\d+", ""))
+    rows = feeding_more_than(finished(frame), RANK_AGREEMENT)
+    alike = rows.with_columns(pl.col("protocol").str.replace(OTHER_CELLS, ""))
     _check_protocols(alike.with_columns(cells=pl.lit(None, pl.Int64)))
     depths = rows.partition_by("cells", as_dict=True, maintain_order=True)
     return {int(cells): part for (cells,), part in sorted(depths.items())}
@@ -210,15 +213,15 @@ def _counterparts(
     return (kept, baseline), (f"augment seed {', '.join(map(str, alone))} left out: no random run has it",)
 
 
-def _finished(frame: pl.DataFrame) -> pl.DataFrame:
-    """Own finished trainings of any use, their accuracies checked."""
+def finished(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame's own finished trainings of any use. `ValueError` for an accuracy that is none."""
     rows = frame.filter(pl.col("kind") == "augment", pl.col("origin").is_in(["own", "linked"]))
     rows = rows.filter(pl.col("top1_last").is_not_null())
     _check_accuracies(rows)
     return rows
 
 
-def _feeding_more_than(rows: pl.DataFrame, *uses: str) -> pl.DataFrame:
+def feeding_more_than(rows: pl.DataFrame, *uses: str) -> pl.DataFrame:
     """Rows that are for something else besides these uses, or do not say what they are for."""
     return rows.filter(_feeds().list.set_difference(list(uses)).list.len().fill_null(1) > 0)
 
@@ -245,7 +248,7 @@ def _met(on_source: pl.DataFrame, on_target: pl.DataFrame) -> tuple[tuple[str, .
 
 def _check_protocols(rows: pl.DataFrame, *within: str) -> None:
     for (target, *_), runs in rows.group_by("target", *within, maintain_order=True):
-        settings = runs.select(_SETTING).unique(maintain_order=True)
+        settings = runs.select(SETTING).unique(maintain_order=True)
         if settings.height > 1:
             raise ValueError(_mixed(str(target), settings))
 
@@ -260,7 +263,7 @@ def _check_accuracies(rows: pl.DataFrame) -> None:
 
 def _mixed(target: str, settings: pl.DataFrame) -> str:
     """The message for several protocols: each with what tells it from the others."""
-    differing = [name for name in _SETTING if name != "protocol" and settings[name].n_unique() > 1]
+    differing = [name for name in SETTING if name != "protocol" and settings[name].n_unique() > 1]
     said = [
         " ".join([repr(row["protocol"]), *(f"{name}={row[name]}" for name in differing)])
         for row in settings.iter_rows(named=True)

@@ -150,7 +150,7 @@ def _enas_seed() -> Finding:
         published.published().filter(feeds="table 3").group_by("method", "source", maintain_order=True)
     ):
         first, second = rows.sort("augment_seed")["top1_last"]
-        changes[f"{method_name(str(method))}, {source_name(source, None)}"] = (first, second)
+        changes[f"{method_name(str(method))}, {source_name(source, rows['selection'][0])}"] = (first, second)
     name, (first, second) = max(changes.items(), key=lambda item: abs(item[1][1] - item[1][0]))
     noise = published.statements().filter(pl.col("about").str.starts_with("largest change"))["value"].item()
     return Finding(
@@ -161,7 +161,8 @@ def _enas_seed() -> Finding:
         "(NAS-Benchmark). One of the two trainings may have failed, and with it the RI that Table 2 has of it",
         None,
         tuple(
-            f"{name}: {first} to {second}, {second - first:+.2f}" for name, (first, second) in changes.items()
+            f"{name}: {first:.2f} to {second:.2f}, {second - first:+.2f}"
+            for name, (first, second) in changes.items()
         ),
     )
 

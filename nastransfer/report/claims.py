@@ -62,6 +62,10 @@ CLAIM_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "form": (pl.String(), "as in the paper: on its target; general: on whatever the study has"),
     "tested_on": (pl.String(), "targets, methods and sources, in words"),
     "runs": (pl.List(pl.String()), "runs used"),
+    "other_settings": (
+        pl.String(),
+        "trainings that only claims on settings compare, since most on their target are of another; null: none",
+    ),
 }
 
 # name -> (type, meaning)
@@ -134,7 +138,7 @@ def claims(frame: pl.DataFrame, margin_percent: float | None = None) -> pl.DataF
     `ValueError` for accuracies that are none, and for a margin that is not above 0.
     """
     rows = [
-        {"study": given.study, **claim.about, **_verdict(claim.tree(given)), **_form(claim, given)}
+        {**_about(given), **claim.about, **_verdict(claim.tree(given)), **_form(claim, given)}
         for given in evidence(frame, margin_percent)
         for claim in all_claims()
     ]
@@ -161,6 +165,10 @@ def claim_comparisons(frame: pl.DataFrame, margin_percent: float | None = None) 
 def _form(claim: Claim, given: Evidence) -> dict[str, str]:
     known = claim.target is not None and bool(claim.in_scope(given).searched)
     return {"form": "as in the paper" if known else "general"}
+
+
+def _about(given: Evidence) -> dict[str, str | None]:
+    return {"study": given.study, "other_settings": "; ".join(given.left_out) or None}
 
 
 def _verdict(tree: Rule) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def claims_html(table: pl.DataFrame) -> str:
     missing = html_table(
         LACKS_CAPTION, LACKS_HEADERS, [(_claim(row, several), row["lacks"]) for row in lacking]
     )
-    below = [claims_summary(table), *(_LEGEND if lines else ())]
+    below = [claims_summary(table), *_left_out(table), *(_LEGEND if lines else ())]
     shown = html_table(CAPTION, HEADERS if lines else (), lines, below)
     return f"{shown}{missing}" if len(lines) < table.height else shown
 
@@ -67,7 +67,7 @@ def claim_rules_html() -> str:
 def claims_text(table: pl.DataFrame) -> str:
     """`claims` for a terminal: a paragraph a claim."""
     several = table["study"].n_unique() > 1
-    said = [claims_summary(table), ""]
+    said = [claims_summary(table), *(line for text in _left_out(table) for line in _wrapped(text, "")), ""]
     for row in table.iter_rows(named=True):
         said += _wrapped(f"{_verdict(row)}: {_claim(row, several)}", "")
         if row["verdict"] == NOT_TESTABLE:
@@ -84,6 +84,12 @@ def claims_summary(table: pl.DataFrame) -> str:
     """How many claims have which verdict, in a sentence."""
     counts = [f"{number} {name}" for name in _ORDER if (number := table.filter(verdict=name).height)]
     return f"Of {table.height} claims: {listed(counts)}."
+
+
+def _left_out(table: pl.DataFrame) -> list[str]:
+    """Trainings that most claims leave out, if any, in a sentence."""
+    found = table["other_settings"].drop_nulls().unique(maintain_order=True).to_list()
+    return [f"Compared by claims on settings only: {'; '.join(found)}."] if found else []
 
 
 def _claim(row: dict[str, Any], several: bool) -> str:

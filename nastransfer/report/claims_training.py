@@ -186,8 +186,19 @@ def _arms_by_settings(rows: pl.DataFrame) -> tuple[pl.DataFrame, str, list[np.nd
         for arm in arms
     ]
     target = rows["target"][0]
-    about = f"spread over {len(arms)} arms less that over {settings.height} settings of training, on {set_name(target)}"
+    about = f"spread over {len(arms)} arms less that over {_named(settings)}, on {set_name(target)}"
     return complete, about, top1
+
+
+def _named(settings: pl.DataFrame) -> str:
+    """Numbers of cells and tricks, in words: those of which there are several."""
+    cells, tricks = (settings[name].unique().sort().to_list() for name in ("cells", "tricks"))
+    said = [f"{listed(cells)} cells"] if len(cells) > 1 else []
+    if len(tricks) > 1:
+        said.append(
+            f"training {listed([f'with {trick}' if trick else 'without tricks' for trick in tricks])}"
+        )
+    return ", ".join(said)
 
 
 def _cells(rows: pl.DataFrame, given: Evidence) -> Iterator[Cell]:

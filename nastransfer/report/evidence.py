@@ -91,6 +91,7 @@ class Evidence:
     """All that one study (or one printed table) holds. `varied` has a row a genotype and setting, ablations included.
 
     margin_percent: the smallest difference that matters; None: the standard deviation of random sampling on the target.
+    left_out: trainings that are in `varied` only, since most on their target were made under another setting, in words.
     """
 
     study: str
@@ -98,6 +99,7 @@ class Evidence:
     random: tuple[Cell, ...]
     varied: pl.DataFrame
     margin_percent: float | None = None
+    left_out: tuple[str, ...] = ()
 
     def margin(self, cell: Cell) -> Margin | None:
         """The smallest difference that matters beside this cell; None where random sampling shows no spread."""
@@ -117,23 +119,17 @@ def evidence(frame: pl.DataFrame, margin_percent: float | None = None) -> list[E
     """
     if margin_percent is not None and not 0.0 < margin_percent < math.inf:
         raise ValueError(f"the margin is {margin_percent}%; a difference that matters is above 0")
-    main = main_setting(frame)
-    searched = [cell for arm in arms(main) for cell in _cell(arm)]
-    random = [cell for arm in baselines(main) for cell in _cell(arm)]
-    rows = varied(frame)
-    studies = dict.fromkeys(
-        [*rows["study"].unique(maintain_order=True), *(cell.study for cell in searched + random)]
+    studies = frame.partition_by("study", maintain_order=True)
+    found = [_of_study(rows, margin_percent) for rows in studies]
+    return [one for one in found if one.searched or one.random or not one.varied.is_empty()]
+
+
+def _of_study(frame: pl.DataFrame, margin_percent: float | None) -> Evidence:
+    main, left_out = main_setting(frame)
+    searched, random = (
+        tuple(cell for arm in found for cell in _cell(arm)) for found in (arms(main), baselines(main))
     )
-    return [
-        Evidence(
-            study,
-            tuple(cell for cell in searched if cell.study == study),
-            tuple(cell for cell in random if cell.study == study),
-            rows.filter(study=study),
-            margin_percent,
-        )
-        for study in studies
-    ]
+    return Evidence(frame["study"][0], searched, random, varied(frame), margin_percent, tuple(left_out))
 
 
 def _cell(arm: Arm) -> Iterator[Cell]:

@@ -19,6 +19,7 @@ from nastransfer.report.arms import (
     trainings,
 )
 from nastransfer.report.gaps import gaps, gaps_in_words
+from nastransfer.train.protocol import protocol
 from tests.report.rows import small_study, study, training
 
 
@@ -110,7 +111,7 @@ def test_bad_scores_and_mixed_protocols_of_a_source_are_refused(row: dict[str, A
 
 def depths() -> pl.DataFrame:
     """The small study at its 5 cells, and draw 0 and search 2 at 8 cells as an ablation, each 5 points lower."""
-    deeper = {"cells": 8, "protocol": "tiny+cells8", "feeds": "table 4"}
+    deeper = {"cells": 8, "protocol": protocol("tiny", cells=8).label, "feeds": "table 4"}
     rows = [training("random", 0, 64.0, run="r8", **deeper), training("darts1", 2, 66.0, run="d8", **deeper)]
     return pl.concat([small_study(), study(*rows)])
 
@@ -126,7 +127,7 @@ def test_an_ablation_over_depth_has_its_own_way_and_disturbs_no_other_table() ->
 
 def test_what_feeds_no_ablation_is_still_refused_elsewhere() -> None:
     unmarked = depths().with_columns(feeds=pl.lit(None, pl.String))
-    with pytest.raises(ValueError, match=r"under 2 protocols, .* 'tiny' cells=5; 'tiny\+cells8' cells=8"):
+    with pytest.raises(ValueError, match=r"under 2 protocols, .* 'tiny' cells=5; 'tiny\+L8' cells=8"):
         trainings(unmarked)
     assert list(by_cells(unmarked)) == [5, 8]
 

@@ -120,6 +120,37 @@ def test_without_random_sampling_likeness_cannot_be_judged_and_an_order_can() ->
     )
 
 
+def test_without_random_sampling_a_claim_that_takes_it_is_not_half_tested() -> None:
+    world = WORLDS["whole_classes_best"]["true"]
+    frame = world.study(np.random.default_rng(2), 20).filter(pl.col("method") != "random")
+    for claim in ("whole_classes_best", "random_hard_to_beat"):
+        row = verdict_on(claim, frame)
+        assert row["verdict"] == NOT_TESTABLE and row["lacks"].endswith(
+            "random genotypes trained on the target"
+        )
+
+
+def test_settings_are_named_and_what_only_they_compare_is_said() -> None:
+    table = claims(WORLDS["proxy_over_protocol"]["true"].study(np.random.default_rng(2), 5))
+    (row,) = table.filter(claim="proxy_over_protocol").to_dicts()
+    assert row["decided_by"] == "spread over 2 arms less that over 20 and 40 cells, on birds"
+    said = "15 trainings on birds (protocol paper+L40 cells 40; those compared: protocol paper cells 20)"
+    assert set(table["other_settings"]) == {said}
+    assert words(claims_html(table)).count(said) == words(claims_text(table)).count(said) == 1
+    plain = claims(small_study())
+    assert set(plain["other_settings"]) == {None} and "settings only" not in claims_html(plain)
+
+
+def test_tricks_are_named_as_settings() -> None:
+    routes = {"stones": ("stones", "leaves")}
+    settings = {"paper": (20, {}), "paper+cutout16": (20, {}), "paper+L40+cutout16": (40, {})}
+    row = verdict_on(
+        "proxy_over_protocol", World(routes, settings=settings).study(np.random.default_rng(2), 5)
+    )
+    what = "20 and 40 cells, training without tricks and with cutout16"
+    assert row["decided_by"] == f"spread over 2 arms less that over {what}, on stones"
+
+
 def test_one_run_an_arm_is_underpowered_and_says_so() -> None:
     world = World({"birds": ("few", "cut")}, by_source(cut=-6.0))
     row = verdict_on("whole_beat_cut_classes", world.study(np.random.default_rng(2), 1, drawn=10))

@@ -60,6 +60,7 @@ def test_protocol_against_proxy_and_method_by_table_4() -> None:
     ]
     row = audited("proxy_over_protocol")
     assert (row["verdict"], row["tables"]) == (CONTRADICTED, ["Table 4"])
+    assert "over 20, 40 and 60 cells" in row["says"]
     difference = spread[0] - spread[1]
     assert difference < 0 and f"{-100 * (-difference) ** 0.5:+.1f}%" in row["says"]
 

@@ -112,10 +112,19 @@ def test_of_several_settings_a_target_shows_the_one_with_most_runs() -> None:
         training("random", draw, 80.0 + draw, run=f"l{draw}", protocol="small", feeds=feeds)
         for draw, feeds in enumerate((None, "random", "table 4"))
     ]
-    kept = main_setting(study(*rows, *longer))
+    kept, left_out = main_setting(study(*rows, *longer))
     assert kept["run"].to_list() == ["r0", "r1", "r2", "l2"], "an ablation is no further setting"
+    said = "2 trainings on glyphs (synthetic) (protocol small; those compared: protocol tiny)"
+    assert left_out == [said] and main_setting(study(*rows))[1] == []
     (given,) = evidence(study(*rows, *longer))
-    assert given.random[0].top1 == (70.0, 71.0, 72.0)
+    assert given.random[0].top1 == (70.0, 71.0, 72.0) and given.left_out == (said,)
+
+
+def test_each_study_has_main_settings_of_its_own() -> None:
+    first = [training("random", draw, 70.0 + draw) for draw in range(3)]
+    other = [training("random", draw, 80.0 + draw, study="other", protocol="small") for draw in range(2)]
+    found = {given.study: given.random[0].top1 for given in evidence(study(*first, *other))}
+    assert found == {"demo": (70.0, 71.0, 72.0), "other": (80.0, 81.0)}
 
 
 def test_genotypes_under_settings_are_averaged_over_augment_seeds() -> None:
@@ -135,6 +144,12 @@ def test_genotypes_under_settings_are_averaged_over_augment_seeds() -> None:
     ]
     assert found["common"].n_unique() == 2, "pixels are no trick"
     assert found["runs"].to_list()[0] == ["tiny2", "tiny4"]
+
+
+def test_what_is_no_accuracy_is_refused_under_any_setting() -> None:
+    rows = [training("random", draw, 70.0 + draw) for draw in range(3)]
+    with pytest.raises(ValueError, match="has a top1_last of nan"):
+        evidence(study(*rows, training("random", 5, math.nan, protocol="tiny+L8", cells=8)))
 
 
 def test_scores_for_rank_agreement_are_no_trainings() -> None:

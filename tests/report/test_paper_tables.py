@@ -109,7 +109,7 @@ def test_table_4_has_the_ablation_and_averages_augment_seeds() -> None:
             augment_seed=seed,
             cells=40,
             feeds="table 4",
-            protocol="tiny+cells40",
+            protocol="tiny+L40",
         )
         for seed in (2, 3)
         for draw, top1 in enumerate((60.0, 62.0))
