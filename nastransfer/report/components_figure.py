@@ -18,7 +18,10 @@ from nastransfer.report.style import Look, empty_figure, method_looks
 from nastransfer.stats.components import Component, variance_components
 
 TITLE = "What the accuracies differ by"
-NOTE = "Standard deviation of a factor's effects with its 95% interval, and its share of the variance."
+NOTE = (
+    "Standard deviation of a factor's effects with its 95% interval (a bar without a cap goes on), and its share of "
+    "the variance."
+)
 NOTHING = "No variance to split yet: it takes finished trainings that differ in method, source, search or augment seed."
 
 SEARCHED = "found by searches"
@@ -111,7 +114,7 @@ def _draw(sheet: Sheet, number: int, panel: Panel) -> None:
         look = _LOOKS[kind]
         bar = interval_bar("x", deviation, interval, look)
         sheet.add(number, mean_mark(deviation, at, look, said, size=10, **bar))
-    reach = axis_range(values, ends, limits=(-0.05 * max(values), math.inf), least=0.1)
+    reach = axis_range(values, ends, limits=(-0.08 * max(values), math.inf), least=0.1)
     sheet.axis("x", number, title={"text": "standard deviation, points"}, range=reach)
     sheet.rows(number, [_label(kind, one) for kind, one in panel.parts])
 

@@ -8,11 +8,13 @@ import plotly.graph_objects as go
 import polars as pl
 
 from nastransfer.report.arms import Arm, arms, baselines
+from nastransfer.report.gaps import still_missing
 from nastransfer.report.grid import Properties, Sheet, Words
 from nastransfer.report.marks import (
     axis_range,
     between,
     dots,
+    how_many,
     interval_bar,
     key,
     line_key,
@@ -54,7 +56,14 @@ class Panel:
 
     @property
     def title(self) -> str:
+        """Target, and study where several are shown."""
         return f"on {set_name(self.target)}{f', {self.study}' if self.study else ''}"
+
+    @property
+    def counts(self) -> str:
+        """How many searches and random genotypes the means rest on."""
+        random = [] if self.random is None else [len(self.random.accuracies)]
+        return how_many([len(one.arm.accuracies) for one in self.priced], random)
 
     @property
     def front(self) -> list[Priced]:
@@ -78,9 +87,10 @@ def search_cost(frame: pl.DataFrame) -> go.Figure:
     if not panels:
         return empty_figure(NOTHING, TITLE)
     looks = method_looks(one.arm.method for panel in panels for one in panel.priced)
-    words = Words(TITLE, NOTE, _in_words(panels, measure))
+    words = Words(TITLE, NOTE, _in_words(panels, measure), still_missing(frame))
     heights = [_PANEL_PIXELS] * len(panels)
-    sheet = Sheet(words, [panel.title for panel in panels], heights, _keys(panels, looks))
+    titles = [f"{panel.title}\n{panel.counts}" for panel in panels]
+    sheet = Sheet(words, titles, heights, _keys(panels, looks))
     for number, panel in enumerate(panels, 1):
         _draw(sheet, number, panel, looks, measure)
     return sheet.figure()

@@ -14,11 +14,13 @@ import polars as pl
 
 from nastransfer.report.arms import Arm, arms, baselines, published_accuracies
 from nastransfer.report.diagonal import diagonal_sheet, finish_panel
+from nastransfer.report.gaps import still_missing
 from nastransfer.report.grid import Sheet, Words
 from nastransfer.report.marks import (
     axis_range,
     between,
     dots,
+    how_many,
     interval_bar,
     key,
     mean_mark,
@@ -28,7 +30,7 @@ from nastransfer.report.marks import (
     with_hover,
 )
 from nastransfer.report.names import RANDOM, method_name, set_name
-from nastransfer.report.printed import FROM, beside_every_origin, with_origin
+from nastransfer.report.printed import beside_every_origin, by_origin, with_origin
 from nastransfer.report.style import NEUTRAL, Look, darker, empty_figure, method_looks
 from nastransfer.stats.estimate import Estimate
 from nastransfer.stats.selection import winners_curse
@@ -74,6 +76,12 @@ class Panel:
         return f"{self.source}\nto {set_name(self.target)}"
 
     @property
+    def counts(self) -> str:
+        """How many searches the means of both sides rest on."""
+        own = [len(one.transfer.accuracies) for one in self.crossings]
+        return how_many(own, [len(one.direct.accuracies) for one in self.crossings], "direct")
+
+    @property
     def methods(self) -> list[str]:
         return [*(one.transfer.method for one in self.crossings), *self.printed["method"]]
 
@@ -88,8 +96,10 @@ def transfer_versus_direct(frame: pl.DataFrame) -> go.Figure:
         return empty_figure(NOTHING, TITLE)
     looks = method_looks(method for panel in panels for method in panel.methods)
     chosen = any(one.choices > 1 for panel in panels for one in panel.crossings)
-    words = Words(TITLE, f"{NOTE} {CAVEAT}" if chosen else NOTE, _in_words(panels, chosen))
-    sheet = diagonal_sheet(words, [panel.title for panel in panels], _keys(panels, looks))
+    note = f"{NOTE} {CAVEAT}" if chosen else NOTE
+    words = Words(TITLE, note, _in_words(panels, chosen), still_missing(frame))
+    titles = [f"{panel.title}\n{panel.counts}" for panel in panels]
+    sheet = diagonal_sheet(words, titles, _keys(panels, looks))
     reaches = {
         panel.target: _reach([one for one in panels if one.target == panel.target]) for panel in panels
     }
@@ -101,25 +111,21 @@ def transfer_versus_direct(frame: pl.DataFrame) -> go.Figure:
 def transfer_panels(frame: pl.DataFrame) -> list[Panel]:
     """By target and source; published pairs join the first study's panel of the same source."""
     frame = with_hover(frame)
-    own, random = arms(frame), baselines(frame)
+    own = arms(frame)
+    random: dict[tuple[str, str | None], list[Arm]] = {
+        (arm.target, arm.study): [arm] for arm in baselines(frame)
+    }
     printed = _printed_pairs(published_accuracies(frame))
-    several = len({arm.study for arm in own}) > 1
     best = _best_direct(own)
     found: dict[tuple[str, str, str], list[Crossing]] = {}
     for arm in own:
         choice = best.get(tuple(getattr(arm, name) for name in _SAME))
         if choice is not None and not arm.direct:
             found.setdefault((arm.target, arm.origin, arm.study), []).append(Crossing(arm, *choice))
-    panels = []
-    for (target, origin, study), crossings in sorted(found.items()):
-        here = (pl.col("target") == target) & (pl.col(FROM) == origin)
-        beside = [arm for arm in random if (arm.target, arm.study) == (target, study)]
-        source = f"{origin} ({study})" if several else origin
-        panels.append(Panel(target, source, crossings, beside, printed.filter(here)))
-        printed = printed.filter(~here)
-    for (target, origin), rows in printed.group_by("target", FROM, maintain_order=True):
-        panels.append(Panel(str(target), str(origin), [], [], rows))
-    return panels
+    return [
+        Panel(target, source, crossings, random.get((target, study), []), rows)
+        for target, source, study, crossings, rows in by_origin(found, printed)
+    ]
 
 
 def _best_direct(own: list[Arm]) -> dict[tuple[Any, ...], tuple[Arm, int, Estimate | None]]:

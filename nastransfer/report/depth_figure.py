@@ -14,6 +14,7 @@ from nastransfer.report.marks import (
     between,
     dodge,
     dots,
+    how_many,
     interval_bar,
     mean_mark,
     method_keys,
@@ -21,8 +22,8 @@ from nastransfer.report.marks import (
     summary_words,
     with_hover,
 )
-from nastransfer.report.names import method_name, set_name
-from nastransfer.report.printed import FROM, beside_every_origin, with_origin
+from nastransfer.report.names import RANDOM, method_name, set_name
+from nastransfer.report.printed import beside_every_origin, by_origin, with_origin
 from nastransfer.report.style import Look, empty_figure, method_looks
 
 TITLE = "Accuracy by number of cells"
@@ -48,6 +49,15 @@ class Panel:
         return {cells for cells, _ in self.arms} | set(self.printed["cells"])
 
     @property
+    def counts(self) -> str:
+        """How many searches and random genotypes the means rest on."""
+        own, random = (
+            [len(arm.accuracies) for _, arm in self.arms if (arm.method == RANDOM) == drawn]
+            for drawn in (False, True)
+        )
+        return how_many(own, random)
+
+    @property
     def methods(self) -> list[str]:
         return [*(arm.method for _, arm in self.arms), *self.printed["method"]]
 
@@ -62,7 +72,7 @@ def accuracy_by_cells(frame: pl.DataFrame) -> go.Figure:
         return empty_figure(NOTHING, TITLE)
     looks = method_looks(method for panel in panels for method in panel.methods)
     keys = method_keys(looks, printed=any(not panel.printed.is_empty() for panel in panels))
-    titles = [f"on {set_name(panel.target)}\nfrom {panel.source}" for panel in panels]
+    titles = [f"on {set_name(panel.target)}\nfrom {panel.source}\n{panel.counts}" for panel in panels]
     columns = 2 if len(panels) > 1 else 1
     heights = [_PANEL_PIXELS] * -(-len(panels) // columns)
     sheet = Sheet(Words(TITLE, NOTE, _in_words(panels)), titles, heights, keys, columns=columns)
@@ -74,25 +84,17 @@ def accuracy_by_cells(frame: pl.DataFrame) -> go.Figure:
 def depth_panels(frame: pl.DataFrame) -> list[Panel]:
     """By target and source; published rows of Table 4 join the first study's panel, or have panels of their own."""
     found: dict[tuple[str, str, str], list[tuple[int, Arm]]] = {}
-    random: dict[tuple[str, str], list[tuple[int, Arm]]] = {}
+    random: dict[tuple[str, str | None], list[tuple[int, Arm]]] = {}
     for cells, rows in by_cells(with_hover(frame)).items():
         for arm in arms_of(rows):
             found.setdefault((arm.target, arm.origin, arm.study), []).append((cells, arm))
         for arm in baselines_of(rows):
             random.setdefault((arm.target, arm.study), []).append((cells, arm))
-    printed = _printed(frame)
-    several = len({study for *_, study in found}) > 1
-    panels = []
-    for (target, origin, study), group in sorted(found.items()):
-        if len({cells for cells, _ in group}) < 2:
-            continue
-        here = (pl.col("target") == target) & (pl.col(FROM) == origin)
-        source = f"{origin} ({study})" if several else origin
-        panels.append(Panel(target, source, [*group, *random.get((target, study), [])], printed.filter(here)))
-        printed = printed.filter(~here)
-    for (target, origin), rows in printed.group_by("target", FROM, maintain_order=True):
-        panels.append(Panel(str(target), str(origin), [], rows))
-    return panels
+    found = {place: group for place, group in found.items() if len({cells for cells, _ in group}) > 1}
+    return [
+        Panel(target, source, [*group, *random.get((target, study), [])], rows)
+        for target, source, study, group, rows in by_origin(found, _printed(frame))
+    ]
 
 
 def _printed(frame: pl.DataFrame) -> pl.DataFrame:

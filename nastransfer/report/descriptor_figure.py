@@ -9,11 +9,20 @@ import plotly.graph_objects as go
 import polars as pl
 
 from nastransfer.report.grid import Sheet, Words
-from nastransfer.report.marks import axis_range, dodge, ends_of, interval_bar, key, log_axis, mean_mark
+from nastransfer.report.marks import (
+    axis_range,
+    dodge,
+    ends_of,
+    how_many,
+    interval_bar,
+    key,
+    log_axis,
+    mean_mark,
+)
 from nastransfer.report.ranks import NOTHING, Agreement, agreements
 from nastransfer.report.style import Look, empty_figure, target_looks
 
-TITLE = "What a source is, against its rank agreement"
+TITLE = "Descriptors against rank agreement"
 NOTE = "A mark for each source and target: Kendall's tau-b over the same random genotypes, 95% interval."
 
 NO_SIZES = (
@@ -47,7 +56,9 @@ def descriptors_against_agreement(
     looks = target_looks(sorted({one.target for one in found}))
     keys = [key(f"for {target}", look) for target, look in looks.items()]
     words = Words(TITLE, NOTE, _in_words(found, panels))
-    sheet = Sheet(words, [f"by {_named(name)}" for name in panels], [_PANEL_PIXELS] * len(panels), keys)
+    counts = how_many(one.found.n for one in found)
+    titles = [f"by {_named(name)}\n{counts} genotypes" for name in panels]
+    sheet = Sheet(words, titles, [_PANEL_PIXELS] * len(panels), keys)
     for number, (name, values) in enumerate(panels.items(), 1):
         _draw(sheet, number, name, list(zip(found, values, strict=True)), looks)
     return sheet.figure()

@@ -15,12 +15,14 @@ import polars as pl
 
 from nastransfer.report.arms import Arm, arms, per_search, published_accuracies
 from nastransfer.report.diagonal import diagonal_sheet, finish_panel
+from nastransfer.report.gaps import still_missing
 from nastransfer.report.grid import Sheet, Words
 from nastransfer.report.marks import (
     axis_range,
     between,
     dodge,
     dots,
+    how_many,
     interval_bar,
     mean_mark,
     method_keys,
@@ -29,7 +31,7 @@ from nastransfer.report.marks import (
     with_hover,
 )
 from nastransfer.report.names import RANDOM, method_name, set_name
-from nastransfer.report.printed import FROM, with_origin
+from nastransfer.report.printed import by_origin, with_origin
 from nastransfer.report.style import Look, empty_figure, method_looks
 from nastransfer.stats.sample import sample
 
@@ -62,6 +64,12 @@ class Panel:
         return self.source if self.source != set_name(self.target) else f"{self.source}, whole"
 
     @property
+    def counts(self) -> str:
+        """How many searches and random genotypes the means rest on."""
+        own = [len(arm.accuracies) for arm in self.arms]
+        return how_many(own, [len(arm.random_accuracies) for arm in self.arms])
+
+    @property
     def methods(self) -> list[str]:
         return [*(arm.method for arm in self.arms), *self.printed["method"]]
 
@@ -76,7 +84,9 @@ def direct_against_random(frame: pl.DataFrame) -> go.Figure:
         return empty_figure(NOTHING, TITLE)
     looks = method_looks(method for panel in panels for method in panel.methods)
     keys = method_keys(looks, printed=any(not panel.printed.is_empty() for panel in panels))
-    sheet = diagonal_sheet(Words(TITLE, NOTE, _in_words(panels)), [panel.title for panel in panels], keys)
+    titles = [f"{panel.title}\n{panel.counts}" for panel in panels]
+    words = Words(TITLE, NOTE, _in_words(panels), still_missing(frame))
+    sheet = diagonal_sheet(words, titles, keys)
     reaches = {
         panel.target: _reach([one for one in panels if one.target == panel.target]) for panel in panels
     }
@@ -89,19 +99,12 @@ def direct_panels(frame: pl.DataFrame) -> list[Panel]:
     """By target and source; published numbers join the first study's panel of the same source."""
     own = [arm for arm in arms(with_hover(frame)) if arm.direct and not arm.baseline.is_empty()]
     printed = _printed_pairs(published_accuracies(frame))
-    several = len({arm.study for arm in own}) > 1
     found: dict[tuple[str, str, str], list[Arm]] = {}
     for arm in own:
         found.setdefault((arm.target, arm.origin, arm.study), []).append(arm)
-    panels = []
-    for (target, origin, study), group in sorted(found.items()):
-        here = (pl.col("target") == target) & (pl.col(FROM) == origin)
-        source = f"{origin} ({study})" if several else origin
-        panels.append(Panel(target, source, group, printed.filter(here)))
-        printed = printed.filter(~here)
-    for (target, origin), rows in printed.group_by("target", FROM, maintain_order=True):
-        panels.append(Panel(str(target), str(origin), [], rows))
-    return panels
+    return [
+        Panel(target, source, group, rows) for target, source, _, group, rows in by_origin(found, printed)
+    ]
 
 
 def _printed_pairs(printed: pl.DataFrame) -> pl.DataFrame:

@@ -48,6 +48,16 @@ def gaps_of(trained: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, _COLUMNS).sort(*_ARM, "target", nulls_last=True)
 
 
+def still_missing(frame: pl.DataFrame) -> str:
+    """A sentence for below a figure's title: how many trainings are missing; empty where the runs hint at none."""
+    missing = gaps(frame)
+    trainings_missing = int((missing["expected"] - missing["finished"]).sum())
+    searches = missing["target"].null_count()
+    said = [f"{trainings_missing} trainings are missing"] if trainings_missing else []
+    said += [f"{searches} methods and sources are searched and not yet trained"] if searches else []
+    return f"By what else the study has, {', and '.join(said)}." if said else ""
+
+
 def gaps_in_words(missing: pl.DataFrame) -> str:
     """One paragraph for below a table; empty where nothing is missing."""
     if missing.is_empty():

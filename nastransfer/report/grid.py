@@ -16,8 +16,8 @@ from nastransfer.report.style import NEUTRAL, TEMPLATE, wrapped
 
 _LEGEND_LINE = 20
 _TITLE, _NOTE_LINE, _PANEL_LINE, _BELOW = 36, 20, 17, 58
-_PANEL_LETTERS = {1: 32, 2: 24}
-_NOTE_LETTERS = 58
+_PANEL_LETTERS = {1: 32, 2: 21}
+_NOTE_LETTERS = 50  # a line of a phone
 _TWO_APART = 0.13
 
 Properties = dict[str, Any]
@@ -25,11 +25,15 @@ Properties = dict[str, Any]
 
 @dataclass(frozen=True)
 class Words:
-    """A figure's title, the line below it that says how to read it, and its text alternative. Plain text."""
+    """A figure's title, the line below it that says how to read it, and its text alternative. Plain text.
+
+    `missing` says of an unfinished study how much is missing: it follows on both.
+    """
 
     title: str
     note: str
     alternative: str
+    missing: str = ""
 
 
 @dataclass
@@ -56,7 +60,7 @@ class Sheet:
         lines = max(text.count("<br>") + 1 for text in said)
         room = self.between + max(lifts) + _PANEL_LINE * lines
         plot = sum(self.heights) + room * (len(self.heights) - 1)
-        note = wrapped(self.words.note, _NOTE_LETTERS)
+        note = wrapped(f"{self.words.note} {self.words.missing}", _NOTE_LETTERS)
         above = (
             _TITLE + max(lifts) + _PANEL_LINE * lines + (_NOTE_LINE * (note.count("<br>") + 1) if note else 0)
         )
@@ -64,7 +68,7 @@ class Sheet:
             "template": TEMPLATE,
             "height": above + plot + _BELOW + _LEGEND_LINE * len(self.keys),
             "margin": {"t": above},
-            "meta": {"alt": self.words.alternative},
+            "meta": {"alt": f"{self.words.alternative} {self.words.missing}".strip()},
             "title": _title(html.escape(self.words.title), note),
             "showlegend": bool(self.keys),
         }
@@ -91,7 +95,7 @@ class Sheet:
     def rows(self, number: int, labels: Sequence[str]) -> None:
         """A panel's y axis as rows from 0 on, the first one at the top, with labels (escaped, in lines)."""
         ticks = {"tickvals": list(range(len(labels))), "ticktext": list(labels)}
-        self.axis("y", number, **ticks, range=[len(labels) - 0.5, -0.5], showgrid=False)
+        self.axis("y", number, **ticks, range=[len(labels) - 0.5, -0.5], showgrid=False, ticklabelstandoff=4)
 
     def line(self, number: int, start: tuple[Any, Any], end: tuple[Any, Any], **look: Any) -> None:
         """A line below a panel's traces; None as a coordinate is the panel's edge."""

@@ -63,7 +63,10 @@ def genotype_map(frame: pl.DataFrame) -> go.Figure:
     groups = {str(method): group for (method,), group in rows.group_by("method", maintain_order=True)}
     looks = method_looks(groups)
     keys = [key(method_name(method), look) for method, look in looks.items()]
-    note = f"Near: many edges and operations in common. The axes show {layout.share:.0%} of the squared distances."
+    note = (
+        "Near: many edges and operations in common; large: the middle of a method's. The axes show "
+        f"{layout.share:.0%} of the squared distances."
+    )
     title = f"{len(known):,} genotypes"
     sheet = Sheet(Words(TITLE, note, _in_words(groups, known, layout)), [title], [_PIXELS], keys)
     for method, look in looks.items():

@@ -134,6 +134,18 @@ def summary_words(summary: Sample) -> list[str]:
     ]
 
 
+def how_many(own: Iterable[int], others: Iterable[int] = (), what: str = "random") -> str:
+    """What a panel's means rest on: `n = 5`, `n = 3 to 5, random 10`; empty where there are no runs."""
+    first, second = _span(own), _span(others)
+    said = [f"n = {first}" if first else "", f"{what} {second}" if first and second else ""]
+    return ", ".join(filter(None, said))
+
+
+def _span(numbers: Iterable[int]) -> str:
+    known = sorted(set(numbers) - {0})
+    return " to ".join(map(str, dict.fromkeys([known[0], known[-1]]))) if known else ""
+
+
 def between(ends: Interval | None, digits: int = 2, sign: str = "") -> str:
     """`69.50 to 71.20`; "no interval" for None. `sign` "+" writes it out."""
     return "no interval" if ends is None else " to ".join(f"{end:{sign}.{digits}f}" for end in ends)

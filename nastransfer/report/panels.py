@@ -15,6 +15,7 @@ import polars as pl
 
 from nastransfer.report.arms import Arm, arms, baselines, published_accuracies
 from nastransfer.report.effect import improvement
+from nastransfer.report.gaps import still_missing
 from nastransfer.report.grid import Properties, Sheet, Words, axis_name
 from nastransfer.report.headroom import Headroom, headroom
 from nastransfer.report.marks import (
@@ -32,7 +33,8 @@ from nastransfer.report.marks import (
     summary_words,
     with_hover,
 )
-from nastransfer.report.names import RANDOM, method_name, set_name, source_name
+from nastransfer.report.names import RANDOM, method_name, set_name
+from nastransfer.report.printed import by_arm
 from nastransfer.report.style import Look, empty_figure, method_looks, wrapped
 from nastransfer.stats.improvement import RelativeImprovement
 from nastransfer.stats.sample import sample
@@ -44,7 +46,7 @@ NOTHING_TRAINED = (
     "No finished training yet: the first dot appears when a network has been trained on a target."
 )
 
-_ROW_PIXELS, _LINE_PIXELS = 48, 17
+_ROW_PIXELS, _LINE_PIXELS, _LABEL_LETTERS = 48, 17, 20
 _RI_AXIS_PIXELS = 20
 _BEST, _LUCKY = "dash", "dot"
 
@@ -105,7 +107,8 @@ def accuracy_by_method(frame: pl.DataFrame) -> go.Figure:
     raised = [0 if panel.random_mean is None else _RI_AXIS_PIXELS for panel in panels]
     heights = [panel.pixels for panel in panels]
     compared = any(row.improvement for panel in panels for row in panel.rows)
-    words = Words(TITLE, NOTE if compared else NOTE_WITHOUT_RI, _in_words(panels))
+    note = NOTE if compared else NOTE_WITHOUT_RI
+    words = Words(TITLE, note, _in_words(panels), still_missing(frame))
     sheet = Sheet(words, [panel.title for panel in panels], heights, _keys(panels, looks), raised=raised)
     for number, panel in enumerate(panels, 1):
         _draw(sheet, number, panel, looks, upper=len(panels) + number)
@@ -142,21 +145,11 @@ def _panel(target: str, study: str | None, here: list[Arm], printed: pl.DataFram
 def _rows(here: list[Arm], printed: pl.DataFrame) -> list[Row]:
     """Random sampling last; published numbers join the arm of the same method and source."""
     rows = []
-    for arm in here:
-        same = pl.all_horizontal(
-            pl.col(name).eq_missing(getattr(arm, name)) for name in ("method", "source", "selection")
-        )
-        label = row_label(
-            method_name(arm.method), f"n = {len(arm.accuracies)}", arm.preset, arm.source and arm.origin
-        )
-        rows.append(Row(arm, printed.filter(same), label, arm.method))
-        printed = printed.filter(~same)
-    for (method, source, selection), numbers in printed.group_by(
-        "method", "source", "selection", maintain_order=True
-    ):
-        origin = None if source is None else source_name(str(source), selection)
-        label = row_label(method_name(str(method)), "published", None, origin)
-        rows.append(Row(None, numbers, label, str(method)))
+    for arm, method, origin, numbers in by_arm(here, printed):
+        said = "published" if arm is None else f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{len(arm.accuracies)}"
+        preset = None if arm is None else arm.preset
+        label = row_label(method_name(method), said, preset, origin and f"from {origin}")
+        rows.append(Row(arm, numbers, label, method))
     return sorted(rows, key=lambda row: row.method == RANDOM)
 
 
@@ -260,7 +253,7 @@ def _round_steps(low: float, high: float) -> list[float]:
 def row_label(first: str, note: str, *others: str | None) -> str:
     """A row's name in short lines, so that the dots keep their room on a narrow screen."""
     parts = [f"{first}, {note}", *filter(None, others)]
-    return "<br>".join(wrapped(part, 24) for part in parts)
+    return "<br>".join(wrapped(part, _LABEL_LETTERS) for part in parts)
 
 
 def _in_words(panels: Iterable[Panel]) -> str:

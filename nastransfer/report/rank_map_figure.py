@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from nastransfer.report.grid import Properties, Sheet, Words
-from nastransfer.report.marks import between, ends_of
+from nastransfer.report.marks import between, ends_of, how_many
 from nastransfer.report.ranks import NOTHING, Agreement, agreements
 from nastransfer.report.style import empty_figure, wrapped
 
@@ -18,7 +18,8 @@ NOTE = (
 )
 
 _CELL_PIXELS, _LINE_PIXELS = 40, 17
-_MOST_WITH_INTERVALS = 4
+# Targets up to which a phone has room for an interval in one line of a cell, and at all.
+_MOST_IN_LINE, _MOST_WITH_INTERVALS = 3, 5
 _DARK_UP_TO = 0.55
 """Cividis is dark enough for white figures up to here."""
 
@@ -37,14 +38,18 @@ def rank_agreement_map(frame: pl.DataFrame) -> go.Figure:
     words = Words(TITLE, NOTE, _in_words(found))
     rows = [wrapped(source, 24) for source in sources]
     lines = max(row.count("<br>") + 1 for row in rows)
-    height = max(max(_CELL_PIXELS, _LINE_PIXELS * lines + 4) * len(sources), 60)
-    sheet = Sheet(words, ["rows: source, columns: target"], [height], between=74)
+    broken = _MOST_IN_LINE < len(targets) <= _MOST_WITH_INTERVALS
+    cell = _CELL_PIXELS + (12 if broken else 0)
+    height = max(max(cell, _LINE_PIXELS * lines + 4) * len(sources), 60)
+    title = f"rows: source, columns: target\n{how_many(one.found.n for one in found)} genotypes"
+    sheet = Sheet(words, [title], [height], between=74)
     sheet.add(1, _heat(found, sources, targets))
     sheet.add(1, _figures(found, sources, targets))
     sheet.rows(1, rows)
     sheet.axis("y", 1, ticks="")
     labels = [f"{wrapped(target, 12)}<br>{_ceiling(found, target)}" for target in targets]
     plain = {"showgrid": False, "ticks": "", "autotickangles": [0, 90], "range": [-0.5, len(targets) - 0.5]}
+    plain["tickfont"] = {"size": 10 if len(targets) >= _MOST_IN_LINE else 12}
     sheet.axis("x", 1, tickvals=list(range(len(targets))), ticktext=labels, **plain)
     return sheet.figure()
 
@@ -65,14 +70,18 @@ def _heat(found: list[Agreement], sources: list[str], targets: list[str]) -> Pro
 
 
 def _figures(found: list[Agreement], sources: list[str], targets: list[str]) -> Properties:
-    """The numbers in the cells; with the intervals where cells are wide enough for them on a phone."""
+    """The numbers in the cells; with the intervals where a phone has room for them."""
     known = [(one, one.found.kendall.estimate) for one in found]
     shown = [(one, tau) for one, tau in known if tau is not None]
-    wide = len(targets) <= _MOST_WITH_INTERVALS
+    number = len(targets)
+    to = " to " if number <= _MOST_IN_LINE else " to<br>"
     texts = []
     for one, tau in shown:
         ends = ends_of(one.found.kendall)
-        texts.append(f"{tau:.2f}<br>{between(ends)}" if wide and ends is not None else f"{tau:.2f}")
+        interval = (
+            f"<br>{between(ends).replace(' to ', to)}" if number <= _MOST_WITH_INTERVALS and ends else ""
+        )
+        texts.append(f"{tau:.2f}{interval}")
     return {
         "type": "scatter",
         "mode": "text",

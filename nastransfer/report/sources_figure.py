@@ -10,6 +10,7 @@ import polars as pl
 
 from nastransfer.report.arms import Arm, arms
 from nastransfer.report.effect import improvement, random_mean
+from nastransfer.report.gaps import still_missing
 from nastransfer.report.grid import Properties, Sheet, Words
 from nastransfer.report.marks import (
     PERCENT,
@@ -18,6 +19,7 @@ from nastransfer.report.marks import (
     dodge,
     dots,
     ends_of,
+    how_many,
     interval_bar,
     key,
     line_key,
@@ -27,7 +29,8 @@ from nastransfer.report.marks import (
     summary_words,
     with_hover,
 )
-from nastransfer.report.names import RANDOM, method_name, set_name, source_name
+from nastransfer.report.names import RANDOM, method_name, set_name
+from nastransfer.report.printed import by_arm
 from nastransfer.report.style import Look, empty_figure, method_looks, wrapped
 from nastransfer.stats.improvement import RelativeImprovement
 
@@ -71,6 +74,13 @@ class Panel:
     transfers: list[Transfer]
 
     @property
+    def title(self) -> str:
+        """Target, and how many searches and random genotypes a mark rests on."""
+        own = [transfer.arm for transfer in self.transfers if transfer.arm is not None]
+        counts = [len(arm.accuracies) for arm in own], [len(arm.random_accuracies) for arm in own]
+        return f"to {set_name(self.target)}\n{how_many(*counts)}"
+
+    @property
     def sources(self) -> list[str]:
         return list(dict.fromkeys(transfer.source for transfer in self.transfers))
 
@@ -89,9 +99,9 @@ def transfer_by_source(frame: pl.DataFrame) -> go.Figure:
     if not panels:
         return empty_figure(NOTHING, TITLE)
     looks = method_looks(transfer.method for panel in panels for transfer in panel.transfers)
-    words = Words(TITLE, NOTE, _in_words(panels))
-    heights = [(_METHOD_PIXELS * len(panel.methods) + _ROW_PIXELS) * len(panel.sources) for panel in panels]
-    sheet = Sheet(words, [f"to {set_name(panel.target)}" for panel in panels], heights, _keys(panels, looks))
+    words = Words(TITLE, NOTE, _in_words(panels), still_missing(frame))
+    heights = [_row_pixels(panel) * len(panel.sources) for panel in panels]
+    sheet = Sheet(words, [panel.title for panel in panels], heights, _keys(panels, looks))
     for number, panel in enumerate(panels, 1):
         _draw(sheet, number, panel, looks)
     return sheet.figure()
@@ -116,17 +126,10 @@ def transfer_panels(frame: pl.DataFrame) -> list[Panel]:
 
 def _transfers(own: list[Arm], printed: pl.DataFrame) -> list[Transfer]:
     several = len({arm.study for arm in own}) > 1
-    found = []
-    for arm in own:
-        same = pl.all_horizontal(
-            pl.col(name).eq_missing(getattr(arm, name)) for name in ("method", "source", "selection")
-        )
-        origin = f"{arm.origin} ({arm.study})" if several else arm.origin
-        found.append(Transfer(origin, arm.method, arm, printed.filter(same)))
-        printed = printed.filter(~same)
-    groups = printed.group_by("method", "source", "selection", maintain_order=True)
-    for (method, source, selection), numbers in groups:
-        found.append(Transfer(source_name(str(source), selection), str(method), None, numbers))
+    found = [
+        Transfer(f"{origin} ({arm.study})" if arm and several else str(origin), method, arm, numbers)
+        for arm, method, origin, numbers in by_arm(own, printed)
+    ]
     return sorted(found, key=lambda transfer: transfer.source)
 
 

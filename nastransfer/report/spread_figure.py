@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from nastransfer.report.arms import Arm, baselines, published_accuracies
+from nastransfer.report.gaps import still_missing
 from nastransfer.report.grid import Sheet, Words
 from nastransfer.report.marks import (
     axis_range,
@@ -70,7 +71,8 @@ def spread_of_random(frame: pl.DataFrame) -> go.Figure:
         return empty_figure(NOTHING, TITLE)
     keys = [published_key()] if any(not row.printed.is_empty() for row in rows) else []
     titles = ["top-1 accuracy", "relative to the target's mean"]
-    sheet = Sheet(Words(TITLE, NOTE, _in_words(rows)), titles, [_ROW_PIXELS * len(rows) + 10] * 2, keys)
+    words = Words(TITLE, NOTE, _in_words(rows), still_missing(frame))
+    sheet = Sheet(words, titles, [_ROW_PIXELS * len(rows) + 10] * 2, keys)
     _draw(sheet, 1, rows)
     _draw(sheet, 2, rows)
     return sheet.figure()

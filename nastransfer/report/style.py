@@ -16,6 +16,12 @@ TEMPLATE = "nastransfer"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 NEUTRAL = "#7F7F7F"
 
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+"""Lines differ in these too, for print in grey."""
+
+# Dragging and double clicks make most buttons needless, and a phone's title keeps its place; nothing is sent away.
+_NO_BUTTONS = ("zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "sendChartToCloud")
+
 
 @dataclass(frozen=True)
 class Look:
@@ -31,13 +37,13 @@ class Look:
 
 
 _METHOD_LOOKS = {
+    "darts1": Look("#56B4E9", "pentagon"),
     "darts2": Look("#0072B2", "circle"),
     "enas": Look("#D55E00", "square"),
     "nao": Look("#009E73", "triangle-up"),
     "nsganet": Look("#CC79A7", "diamond"),
-    "darts1": Look("#56B4E9", "pentagon"),
-    "random": Look(NEUTRAL, "x"),
 }
+_RANDOM = {"random": Look(NEUTRAL, "x")}
 _OTHER_SYMBOLS = (
     "star",
     "hexagon",
@@ -93,21 +99,25 @@ pio.templates[TEMPLATE] = go.layout.Template(
             "font": {"color": "#222222"},
         },
         "colorscale": {"sequential": "Viridis"},
+        "modebar": {"remove": _NO_BUTTONS},
     }
 )
 
 
 def method_looks(methods: Iterable[str]) -> dict[str, Look]:
-    """A look for each method: the papers' methods have their own, others take what is left, over and over."""
+    """A look for each method: the papers' methods have their own, others take what is left, over and over.
+
+    In the order of rows and legends: by name, the papers' first, random sampling last.
+    """
     names = set(methods)
     used = {_METHOD_LOOKS[name].colour for name in names & set(_METHOD_LOOKS)}
     free = [colour for colour in reversed(COLOURS) if colour not in used] or list(COLOURS)
-    others = sorted(names - set(_METHOD_LOOKS))
+    others = sorted(names - set(_METHOD_LOOKS) - set(_RANDOM))
     given = {
         name: Look(free[place % len(free)], _OTHER_SYMBOLS[place % len(_OTHER_SYMBOLS)])
         for place, name in enumerate(others)
     }
-    return {**{name: look for name, look in _METHOD_LOOKS.items() if name in names}, **given}
+    return {name: look for name, look in {**_METHOD_LOOKS, **given, **_RANDOM}.items() if name in names}
 
 
 def target_looks(targets: Iterable[str]) -> dict[str, Look]:

@@ -39,7 +39,7 @@ def test_equal_samples_lie_on_the_diagonal() -> None:
 
 def test_axes_are_equal_and_the_same_for_all_proxies_of_a_target() -> None:
     layout = direct_against_random(made_study(searches=2, genotypes=3)).layout
-    assert titles(go.Figure(layout=layout))[0] == "<b>cifar100, whole</b>"
+    assert titles(go.Figure(layout=layout))[0] == "<b>cifar100, whole</b><br>n = 2, random 3"
     for number in (2, 3, 4):
         assert layout[f"xaxis{number}"].range == layout[f"yaxis{number}"].range == layout.xaxis2.range
     line = layout.shapes[0]

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
+from html import unescape
 
 import plotly.graph_objects as go
 import plotly.io as pio
@@ -18,6 +19,7 @@ from nastransfer.study.frame import results_frame
 from nastransfer.study.published import published
 from tests.report.made_study import made_study
 from tests.report.rows import small_study, study, training
+from tests.report.seen import titles
 
 HOSTILE = "<script>alert(1)</script>"
 Draw = Callable[[pl.DataFrame], go.Figure]
@@ -65,6 +67,44 @@ def test_every_figure_has_the_template_a_title_and_words_with_numbers(draw: Draw
     assert figure.layout.title.text
     assert re.search(r"\d", figure.layout.meta["alt"])
     assert 200 < figure.layout.height < 6000
+
+
+@EVERY
+def test_titles_and_notes_fit_a_phone(draw: Draw) -> None:
+    """At 400 pixels a line of the note has room for about 50 letters, the title's larger ones for 40."""
+    title, *note = re.sub(r"<span[^>]*>|</span>", "", unescape(drawn(draw).layout.title.text)).split("<br>")
+    assert len(title) <= 40
+    assert note and max(map(len, note)) <= 50
+
+
+# A map of genotypes has no mean, components name their levels, the spread's rows have their own.
+@pytest.mark.parametrize(
+    "name",
+    sorted(set(FIGURES) - {"accuracy-by-method", "genotype-map", "spread-of-random", "variance-components"}),
+)
+def test_panels_say_how_many_runs_their_means_rest_on(name: str) -> None:
+    counts = [text for text in titles(FIGURES[name].draw(OWN)) if text.startswith("<b>")]
+    assert counts and all(re.search(r"<br>n = \d", text) for text in counts)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "accuracy-by-method",
+        "transfer-by-source",
+        "direct-against-random",
+        "transfer-versus-direct",
+        "spread-of-random",
+        "search-cost",
+    ],
+)
+def test_unfinished_studies_say_how_much_is_missing(name: str) -> None:
+    gone = pl.col("run").str.contains("darts2-imagenet1k.*-to-", literal=False) & (pl.col("search_seed") == 2)
+    figure = FIGURES[name].draw(OWN.filter(~gone))
+    said = f"By what else the study has, {OWN.filter(gone, pl.col('feeds') != 'table 4').height} trainings are missing."
+    assert said in figure.layout.title.text.replace("<br>", " ")
+    assert figure.layout.meta["alt"].endswith(said)
+    assert "missing" not in drawn(FIGURES[name].draw).layout.meta["alt"]
 
 
 @EVERY
@@ -172,6 +212,24 @@ def test_one_look_for_each_method_that_stays_with_it() -> None:
     assert mixed["own"].hollow == f"{mixed['own'].symbol}-open"
     many = method_looks(f"own-{place}" for place in range(9))
     assert {look.colour for look in many.values()} == set(COLOURS)
+
+
+def test_looks_come_in_the_order_of_rows_random_sampling_last() -> None:
+    assert list(method_looks(["random", "own", "nao", "darts1", "darts2"])) == [
+        "darts1",
+        "darts2",
+        "nao",
+        "own",
+        "random",
+    ]
+
+
+def test_no_button_sends_a_figure_away_or_covers_its_title() -> None:
+    buttons = set(pio.templates[TEMPLATE].layout.modebar.remove)
+    assert {"sendChartToCloud", "zoom", "pan", "zoomIn", "zoomOut", "autoScale"} <= buttons
+    page = standalone_html(drawn(next(iter(OF_RUNS.values()))))
+    assert '"showSendToCloud": false' in page
+    assert ".modebar-container{top:auto" in page
 
 
 def test_dark_pages_and_long_words() -> None:

@@ -82,11 +82,11 @@ def test_one_run_a_row_has_a_mean_without_an_interval() -> None:
 def test_rows_say_method_source_and_n() -> None:
     second = study(*(training("darts2", seed, 72.0 + seed) for seed in (2, 3)))
     figure = accuracy_by_method(pl.concat([small_study(), second]))
-    assert list(figure.layout.yaxis.ticktext) == [
-        "DARTS (1st order), n = 2<br>digits",
-        "DARTS (1st order), n = 2<br>glyphs (synthetic), p1",
-        "DARTS, n = 2<br>digits",
-        "random sampling, n = 3",
+    assert [label.replace("\N{NO-BREAK SPACE}", " ") for label in figure.layout.yaxis.ticktext] == [
+        "DARTS (1st order),<br>n = 2<br>from digits",
+        "DARTS (1st order),<br>n = 2<br>from glyphs<br>(synthetic), p1",
+        "DARTS, n = 2<br>from digits",
+        "random sampling,<br>n = 3",
     ]
     assert {"DARTS (1st order)", "DARTS"} <= set(legend(figure))
 

@@ -60,6 +60,16 @@ def test_sources_that_rank_best_are_at_the_top_and_missing_pairs_are_empty() -> 
     assert any(None in row for row in figure.data[0].z), "a target's own random runs do not rank for it"
 
 
+@pytest.mark.parametrize(("targets", "lines"), [(3, 2), (4, 3), (6, 1)])
+def test_intervals_take_the_room_that_a_phone_has(targets: int, lines: int) -> None:
+    names = [f"set-{place}" for place in range(targets)]
+    made = made_study(
+        searches=1, routes=dict.fromkeys(names, ("cifar10",)), random_means=dict.fromkeys(names, 70.0)
+    )
+    _, numbers = rank_agreement_map(made).data
+    assert {text.count("<br>") + 1 for text in numbers.text} == {lines}
+
+
 def test_equal_scores_give_no_agreement() -> None:
     flat = scored((40.0, 40.0, 40.0))
     assert "No rank agreement yet: all genotypes score alike" in rank_agreement_map(flat).layout.meta["alt"]

@@ -28,6 +28,13 @@ def test_without_random_runs_top1_is_drawn() -> None:
     assert not figure.layout.shapes
 
 
+def test_rows_have_room_for_their_labels() -> None:
+    long = small_study().with_columns(selection=pl.lit("a-selection-with-a-very-long-name"))
+    short, long = transfer_by_source(small_study()).layout, transfer_by_source(long).layout
+    lines = long.yaxis.ticktext[0].count("<br>") + 1
+    assert lines == 3 and long.height - short.height >= 17 * lines - 40
+
+
 def test_table_2_is_what_the_papers_figure_shows() -> None:
     figure = transfer_by_source(published())
     assert titles(figure) == [f"<b>to {target}</b>" for target in ("cifar100", "imagenet1k", "imagenet22k")]
