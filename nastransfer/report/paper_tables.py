@@ -79,7 +79,7 @@ def table_2(frame: pl.DataFrame) -> PaperTable:
     legend = (
         "RI: relative improvement of the mean top-1 over random sampling, percent. ±: standard deviation (ddof 1) of "
         f"the searches' RI against the mean of random sampling. Interval: 95%, {WELCH}. n: searches against random "
-        f"genotypes. {_SIDES}"
+        f"genotypes. {_sides(trainings(frame))}"
     )
     columns = tuple(dict.fromkeys(cell["column"] for cell in [*printed, *own]))
     cells, missing = _joined(own, printed), gaps_in_words(gaps(frame))
@@ -88,14 +88,15 @@ def table_2(frame: pl.DataFrame) -> PaperTable:
 
 def table_3(frame: pl.DataFrame) -> PaperTable:
     """Top-1 by augment seed: target, method and source down, seeds across. `ValueError` as `arms.trainings` says."""
+    trained = trainings(frame)
     own = [
         _accuracy_cell(key, runs, f"seed {key[-1]}")
-        for key, runs in _told_apart(trainings(frame)).group_by(*_ARM, "augment_seed", maintain_order=True)
+        for key, runs in _told_apart(trained).group_by(*_ARM, "augment_seed", maintain_order=True)
     ]
     printed = [
         _printed_cell(row, f"seed {row['augment_seed']}", "top1_last") for row in _in_print(frame, "table 3")
     ]
-    legend = _accuracy_legend("searches or random genotypes trained with the seed")
+    legend = _accuracy_legend("searches or random genotypes trained with the seed", trained)
     cells, missing = _joined(own, printed), gaps_in_words(gaps(frame))
     return PaperTable(3, "Top-1 by augment seed", _ROWS, _by_number(cells), cells, legend, missing)
 
@@ -115,7 +116,7 @@ def table_4(frame: pl.DataFrame) -> PaperTable:
     printed = [
         _printed_cell(row, f"{row['cells']} cells", "top1_last") for row in _in_print(frame, "table 4")
     ]
-    legend = _accuracy_legend("searches or random genotypes, each by its mean over augment seeds")
+    legend = _accuracy_legend("searches or random genotypes, each by its mean over augment seeds", trained)
     cells = _joined(own, printed)
     missing = [
         f"With {depth} cells: {said}"
@@ -198,6 +199,17 @@ def _route(row: dict[str, Any]) -> str:
     return f"{source_name(row['source'], row['selection'])} → {set_name(row['target'])}"
 
 
-def _accuracy_legend(n: str) -> str:
+def _accuracy_legend(n: str, trained: pl.DataFrame) -> str:
     said = f"Mean top-1 after the last epoch, percent. ±: standard deviation (ddof 1). Interval: 95%, {_T}. n: {n}."
-    return f"{said} {_SIDES}"
+    return f"{said} {_sides(trained)}"
+
+
+def _sides(trained: pl.DataFrame) -> str:
+    """What the published number and the difference are, and under which protocols the own runs were trained."""
+    protocols = trained["protocol"].drop_nulls().unique().sort().to_list()
+    own = (
+        f" Own final training: {listed(protocols)}, which is not the paper's unless it says so."
+        if protocols
+        else ""
+    )
+    return f"{_SIDES}{own}"

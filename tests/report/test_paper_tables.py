@@ -200,6 +200,12 @@ def test_many_columns_stand_in_blocks_and_every_cell_in_one_of_them() -> None:
     assert latex.count("published") == 27 + 1 and latex.count(r"\begin{table}") == 4 and "(4 of 4)" in latex
 
 
+@EVERY
+def test_the_own_protocol_is_named_beside_print(make: Callable[[pl.DataFrame], PaperTable]) -> None:
+    assert "Own final training: tiny, which is not the paper's" in make(paper_like()).legend
+    assert "Own final training" not in make(published()).legend
+
+
 def test_what_is_all_in_print_needs_no_mark_at_each_number() -> None:
     html = paper_html(table_2(published()))
     assert "as published" in html and "published +" not in html and ">+1.38<" in html
