@@ -66,13 +66,15 @@ _SEARCH = ("study", "method", "preset", "source", "selection", "search_seed")
 class Decision:
     """The verdict (`choice`, whose arms have the names of the column `pair`) and a row an arm (`DECISION_COLUMNS`).
 
-    `missing` says how much of the study is unfinished, None where nothing hints at it.
+    `missing` says how much of the study is unfinished, None where nothing hints at it; `incomparable` why the costs of
+    searches break no ties, None where they may.
     """
 
     target: str
     choice: Choice
     rows: pl.DataFrame
     missing: str | None = None
+    incomparable: str | None = None
 
     def row(self, pair: str) -> dict[str, Any]:
         """The row of one arm."""
@@ -105,17 +107,19 @@ def decision(
     names = _names([*searched, *baseline])
     found = dict(zip(names, [*searched, *baseline], strict=True))
     costs = {name: _cost(arm, frame) for name, arm in found.items()}
+    comparable, incomparable = _comparable(costs)
     choice = best_arm(
         {name: arm.accuracies for name, arm in found.items()},
         names[-1] if baseline else None,
-        _comparable(costs),
+        comparable,
         tolerance_percent=tolerance_percent,
     )
     chances = choice.chances
     order = sorted(names, key=lambda name: -(chances[name].p_best or 0.0))
     rows = [_row(name, found[name], costs[name], choice) for name in order]
     schema = {name: dtype for name, (dtype, _) in DECISION_COLUMNS.items()}
-    return Decision(target, choice, pl.DataFrame(rows, schema), _missing(trained, frame, planned))
+    missing = _missing(trained, frame, planned)
+    return Decision(target, choice, pl.DataFrame(rows, schema), missing, incomparable)
 
 
 def _trained_on(frame: pl.DataFrame, target: str) -> pl.DataFrame:
@@ -150,10 +154,11 @@ def _names(arms: Sequence[Arm]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Cost:
-    """Of one search, its proxy included; None where it was not recorded."""
+    """Of one search, its proxy included; None where it was not recorded. `machines`: what the searches ran on."""
 
     seconds: float | None
     macs: float | None
+    machines: frozenset[str] = frozenset()
 
 
 def _cost(arm: Arm, frame: pl.DataFrame) -> _Cost:
@@ -163,7 +168,17 @@ def _cost(arm: Arm, frame: pl.DataFrame) -> _Cost:
     own = frame.filter(same, pl.col("origin").is_in(["own", "linked"]), study=arm.study)
     searches = own.filter(kind="search").join(arm.runs, on=_SEARCH, how="semi", nulls_equal=True)
     proxies = own.filter(kind="proxy")
-    return _Cost(*(_with_proxy(searches[name], proxies[name]) for name in ("seconds", "search_macs")))
+    seconds, macs = (_with_proxy(searches[name], proxies[name]) for name in ("seconds", "search_macs"))
+    return _Cost(seconds, macs, _machines(searches))
+
+
+def _machines(searches: pl.DataFrame) -> frozenset[str]:
+    """Devices with their threads, as far as they were recorded."""
+    known = searches.select("device", "threads").drop_nulls("device").unique()
+    return frozenset(
+        device if threads is None else f"{device} with {threads} thread{'s' if threads > 1 else ''}"
+        for device, threads in known.iter_rows()
+    )
 
 
 def _with_proxy(searches: pl.Series, proxies: pl.Series) -> float | None:
@@ -173,10 +188,21 @@ def _with_proxy(searches: pl.Series, proxies: pl.Series) -> float | None:
     return float(once) + (float(before) if isinstance(before, int | float) else 0.0)
 
 
-def _comparable(costs: dict[str, _Cost]) -> dict[str, float | None]:
-    """Multiply-adds, which depend on no machine, where all searches recorded them; else seconds."""
+def _comparable(costs: dict[str, _Cost]) -> tuple[dict[str, float | None], str | None]:
+    """Multiply-adds, which depend on no machine, where all searches recorded them; else seconds.
+
+    Seconds of several machines are no costs that can be compared: only no search at all is cheaper than any. Then, and
+    where something was not recorded, the reason is given too.
+    """
     macs = {name: cost.macs for name, cost in costs.items()}
-    return macs if None not in macs.values() else {name: cost.seconds for name, cost in costs.items()}
+    if None not in macs.values():
+        return macs, None
+    seconds = {name: cost.seconds for name, cost in costs.items()}
+    machines = sorted(frozenset().union(*(cost.machines for cost in costs.values())))
+    if len(machines) < 2:
+        return seconds, "it was not recorded" if None in seconds.values() else None
+    reason = f"not all multiply-adds were recorded, and seconds are of several machines ({listed(machines)})"
+    return {name: 0.0 if spent == 0.0 else None for name, spent in seconds.items()}, reason
 
 
 def _row(name: str, arm: Arm, cost: _Cost, choice: Choice) -> dict[str, Any]:

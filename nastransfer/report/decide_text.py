@@ -80,7 +80,7 @@ def _alike(decision: Decision) -> list[str]:
     answer = (
         f"use {choice.taken}{cheapest}. The best arms differ by no more than {choice.tolerance_percent:g}%."
     )
-    return [answer, f"They are {_named(choice.best_set)}."]
+    return [answer, f"They are {_named(choice.best_set)}.", *([] if cheapest else _not_compared(decision))]
 
 
 def _undecided(decision: Decision) -> list[str]:
@@ -135,9 +135,13 @@ def _tie_break(decision: Decision) -> list[str]:
     if len(choice.near) == 1:
         return [f"As far as seen, {choice.leader} is ahead{_better(decision, choice.leader)}."]
     if choice.cheapest is None:
-        return ["Which of the searches is cheaper was not recorded."]
+        return _not_compared(decision)
     tie = "the cheapest of those seen alike, as a tie-break by cost and not by accuracy"
     return [f"Until then, {tie}: {choice.cheapest}{_better(decision, choice.cheapest)}."]
+
+
+def _not_compared(decision: Decision) -> list[str]:
+    return [f"Which of the searches is cheaper is not known: {decision.incomparable}."]
 
 
 def _better(decision: Decision, name: str | None) -> str:

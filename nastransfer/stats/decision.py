@@ -7,7 +7,8 @@ worth its cost where it gains more than `tolerance_percent`; so, in this order:
 - *random*: random sampling is no more than that below the best arm in 95% of draws. It needs no search.
 - *recommended*: one arm alone is the best set.
 - *alike*: the arms of the best set differ by no more than that in 95% of draws. The cheapest is taken.
-- *undecided*: anything else, and wherever an arm that matters has a single run or random sampling is missing.
+- *undecided*: anything else, and wherever random sampling is missing or it, the likeliest arm or one of those found
+  alike has a single run.
 
 What this promises was measured on simulated studies (tests/stats/test_decision_rates.py, recorded by the campaign) of 2
 to 8 runs an arm with unequal numbers of runs, spreads up to three times apart and skewed noise: at most 5% of them name
@@ -65,8 +66,8 @@ class Choice:
     """The verdict over all arms (`chances`, by name).
 
     `leader` has the highest P(best); `taken` is the arm to use, None where undecided. `near` are the arms of the best
-    set that are expected within the tolerance of the leader, and `cheapest` the cheapest of them, None where a cost is
-    unknown: the tie-break. `enough` is the probability that no arm is above random sampling by more
+    set that are expected within the tolerance of the leader, and `cheapest` the cheapest of them, None where an unknown
+    cost may be lower: the tie-break. `enough` is the probability that no arm is above random sampling by more
     than the tolerance. `runs_needed`: runs an arm that would settle all comparisons of the leader within the best set
     (`Chance.runs_needed`); None where there is nothing to settle. `reason` says why these runs cannot decide.
     """
@@ -94,9 +95,9 @@ def best_arm(
 ) -> Choice:
     """The decision between `arms`: accuracies in percent, one value an independent search or random genotype.
 
-    `random` names the arm of random sampling, None where there is none. `costs` of a search by arm, all in one unit,
-    break ties. None in an arm stands for a run without a result. `ValueError` for no arm, an arm without any run, NaN
-    and impossible accuracies, a `random` that is no arm, and a negative tolerance.
+    `random` names the arm of random sampling, None where there is none. `costs` of a search by arm, all in one unit and
+    0 or more, break ties. None in an arm stands for a run without a result. `ValueError` for no arm, an arm without any
+    run, NaN and impossible accuracies, a `random` that is no arm, and a negative tolerance.
     """
     if not 0.0 <= tolerance_percent < math.inf:
         raise ValueError(f"tolerance_percent is {tolerance_percent}; it is 0 or more")
@@ -138,6 +139,8 @@ def best_arm(
     if len(best_set) == 1:
         return replace(choice, verdict=RECOMMENDED, taken=leader)
     if _within(draws, best_set, tolerance_percent) >= SURE:
+        if single := _single_run(chances, best_set):
+            return replace(choice, reason=single)
         return replace(choice, verdict=ALIKE, taken=choice.cheapest or leader)
     return choice
 
@@ -215,9 +218,11 @@ def _with_runs(
 
 
 def _cheapest(names: Sequence[str], costs: Mapping[str, float | None] | None) -> str | None:
-    """The arm of the lowest cost, the likelier one where two cost the same; None where one's cost is not known."""
-    known = [(cost, name) for name in names if (cost := (costs or {}).get(name)) is not None]
-    return min(known, key=lambda pair: pair[0])[1] if len(known) == len(names) else None
+    """The arm of the lowest cost, the likelier one where two cost the same; None where an unknown cost may be lower."""
+    known = {name: cost for name in names if (cost := (costs or {}).get(name)) is not None}
+    if not known or (len(known) < len(names) and min(known.values()) > 0.0):
+        return None
+    return min(known, key=known.__getitem__)
 
 
 def _what_is_missing(chances: Mapping[str, Chance], leader: str, random: str | None) -> str | None:
@@ -226,7 +231,10 @@ def _what_is_missing(chances: Mapping[str, Chance], leader: str, random: str | N
         return "there is nothing to compare with random sampling"
     if random is None:
         return "without a random run it cannot be said whether any search is worth its cost"
-    for name in (random, leader):
-        if chances[name].n < FEWEST_RUNS:
-            return f"{name} has a single run: how far its runs spread is not known"
-    return None
+    return _single_run(chances, (random, leader))
+
+
+def _single_run(chances: Mapping[str, Chance], names: Sequence[str]) -> str | None:
+    """That one of `names` has a single run."""
+    single = [name for name in names if chances[name].n < FEWEST_RUNS]
+    return f"{single[0]} has a single run: how far its runs spread is not known" if single else None

@@ -135,22 +135,43 @@ def test_where_nothing_differs_the_cheapest_breaks_the_tie_and_runs_would_show_t
     assert "as a tie-break by cost and not by accuracy: random sampling." in words(found)
 
 
-def test_alike_arms_are_said_to_be_alike_and_the_cheapest_is_taken() -> None:
+def alike_study(macs: int | None = None, **proxy_machine: Any) -> pl.DataFrame:
+    """Two arms of the same accuracies, 10% above random sampling; searches on the proxy took 5 s, others 10 s."""
     runs = [70.0 + 0.01 * number for number in range(6)]
     proxy = {"source": "glyphs", "selection": "p1"}
-    found = decision(
-        study(
-            *(training("random", draw, top1 - 10.0) for draw, top1 in enumerate(runs)),
-            *(training("darts1", seed, top1) for seed, top1 in enumerate(runs)),
-            *(training("darts1", seed, top1, **proxy, run=f"p-{seed}") for seed, top1 in enumerate(runs)),
-            *(search(seed, 10.0, None) for seed in range(6)),
-            *(search(seed, 5.0, None, **proxy) for seed in range(6)),
-        ),
-        "glyphs",
+    machine = {"device": "fast", "threads": 2}
+    return study(
+        *(training("random", draw, top1 - 10.0) for draw, top1 in enumerate(runs)),
+        *(training("darts1", seed, top1) for seed, top1 in enumerate(runs)),
+        *(training("darts1", seed, top1, **proxy, run=f"p-{seed}") for seed, top1 in enumerate(runs)),
+        *(search(seed, 10.0, macs, **machine) for seed in range(6)),
+        *(search(seed, 5.0, macs and 2 * macs, **(proxy | machine | proxy_machine)) for seed in range(6)),
     )
+
+
+def test_alike_arms_are_said_to_be_alike_and_the_cheapest_is_taken() -> None:
+    found = decision(alike_study(), "glyphs")
     assert (found.choice.verdict, found.choice.taken) == (ALIKE, PROXY)
     assert found.row(DIGITS)["verdict"] == "alike" and found.row(PROXY)["tie_break"]
     assert f"use {PROXY}, the cheapest of them." in words(found)
+
+
+@pytest.mark.parametrize("changed", [{"device": "slow"}, {"threads": 1}])
+def test_seconds_of_several_machines_break_no_tie(changed: dict[str, Any]) -> None:
+    found = decision(alike_study(**changed), "glyphs")
+    assert (found.choice.verdict, found.choice.cheapest) == (ALIKE, None)
+    assert not found.rows["tie_break"].any() and "the cheapest" not in words(found)
+    told = "fast with 1 thread and fast with 2 threads" if "threads" in changed else "slow with 2 threads"
+    assert "seconds are of several machines (fast with" in words(found) and told in words(found)
+    counted = decision(alike_study(100, **changed), "glyphs")  # multiply-adds are the same on any
+    assert (counted.choice.cheapest, counted.incomparable) == (DIGITS, None)
+
+
+def test_costs_that_were_not_recorded_break_no_tie() -> None:
+    frame = alike_study().with_columns(seconds=pl.lit(None, pl.Float64))
+    assert "Which of the searches is cheaper is not known: it was not recorded." in words(
+        decision(frame, "glyphs")
+    )
 
 
 def test_many_runs_are_said_to_be_more_than_it_is_worth() -> None:

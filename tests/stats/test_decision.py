@@ -89,6 +89,22 @@ def test_the_cheapest_is_taken_where_the_best_are_alike(monkeypatch: pytest.Monk
     assert (unknown.verdict, unknown.taken, unknown.cheapest) == (ALIKE, "a", None)
 
 
+def test_an_arm_of_one_run_is_not_found_alike_to_the_best() -> None:
+    best, random = [70.0, 70.01, 70.02, 69.99], [60.0, 60.01, 60.02]
+    found = best_arm({"a": best, "b": [69.99], "random": random}, "random", COSTS)
+    assert (found.verdict, found.taken, found.leader, found.cheapest) == (UNDECIDED, None, "a", "b")
+    assert found.reason == "b has a single run: how far its runs spread is not known"
+    again = best_arm({"a": best, "b": [69.99, 70.0], "random": random}, "random", COSTS)
+    assert (again.verdict, again.taken) == (ALIKE, "b")
+
+
+def test_no_search_is_cheaper_than_one_of_unknown_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = {"a": [50.2, 50.0, 50.0] * 7, "b": [50.0, 50.2, 50.0] * 7, "random": [50.0, 50.0, 50.2] * 7}
+    found = choice_from(monkeypatch, costs={"a": 3.0, "random": 0.0}, **draws)
+    assert set(found.near) == {"a", "b", "random"} and found.cheapest == "random"
+    assert choice_from(monkeypatch, costs={"a": 3.0, "random": 1.0}, **draws).cheapest is None
+
+
 def test_the_tie_break_is_only_between_those_expected_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     found = choice_from(
         monkeypatch, a=[55.0] * 12 + [51.0] * 8, b=[54.9] * 12 + [53.0] * 8, random=[50.0] * 19 + [60.0]
