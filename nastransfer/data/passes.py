@@ -13,12 +13,25 @@ from torch import Tensor
 from nastransfer.data.transforms import Recipe
 
 
+def group_ends(number: int, group: int) -> list[int]:
+    """Where each group of a batch of `number` images ends: `group` images a group, filled in order.
+
+    The last one has what is left; a remainder of a single image joins the group before, since batch norm needs two
+    values a channel.
+    """
+    ends = [*range(group, number, group), number] if number else []
+    if group > 1 and number > group and number % group == 1:
+        del ends[-2]
+    return ends
+
+
 @dataclass(frozen=True)
 class Share:
     """Which part of every batch a process ("rank") has: whole groups of `group` neighbours, in the order of the ranks.
 
-    All ranks draw the whole batch's random numbers, so that the batch, put together, does not depend on how many they
-    are. A rank's part of a short last batch may be empty.
+    The last group of a batch may be smaller; a remainder of one image joins the group before. All ranks draw the whole
+    batch's random numbers, so that the batch, put together, does not depend on how many they are. A rank's part of a
+    short last batch may be empty.
     """
 
     rank: int = 0
@@ -34,9 +47,10 @@ class Share:
 
     def of(self, number: int) -> slice:
         """Places of this rank in a batch of `number` images."""
-        groups = -(-number // self.group)
-        ends = (groups * rank // self.ranks * self.group for rank in (self.rank, self.rank + 1))
-        return slice(*(min(end, number) for end in ends))
+        ends = group_ends(number, self.group)
+        first, last = (len(ends) * rank // self.ranks for rank in (self.rank, self.rank + 1))
+        starts = [0, *ends]
+        return slice(starts[first], starts[last])
 
 
 @dataclass(frozen=True)

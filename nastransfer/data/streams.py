@@ -33,9 +33,9 @@ class Streams:
         self._numpy: dict[str, np.random.Generator] = {}
         self._torch: dict[str, torch.Generator] = {}
 
-    def seed(self, name: str) -> int:
-        """The 63-bit seed that the stream of this name starts from."""
-        return derive_seed(self._seed, *self._names, name)
+    def seed(self, *names: str | int) -> int:
+        """The 63-bit seed that the stream of this name starts from; further names tell its parts apart."""
+        return derive_seed(self._seed, *self._names, *names)
 
     def numpy(self, name: str) -> np.random.Generator:
         """The numpy generator (PCG64) of this name."""

@@ -224,18 +224,24 @@ def resized_boxes(crop: np.ndarray, heights: np.ndarray, widths: np.ndarray) -> 
     return np.stack([top, left, tall, wide], axis=1)
 
 
-def cutout(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """`images` [n, 3, H, W], normalised, with a square of `side` pixels a image set to 0.
+def cutout(
+    images: Tensor,
+    side: int,
+    generator: torch.Generator,
+    number: int | None = None,
+    part: slice = slice(None),
+) -> Tensor:
+    """`images` [n, 3, H, W], normalised, with a square of `side` pixels an image set to 0.
 
     Its centre is a uniformly random pixel, so at the border part of the square falls outside. Centres are drawn from
-    `generator` (on the CPU), so that the device does not change them. Source: methods.md 7.4; DeVries and Taylor,
-    1708.04552.
+    `generator` (on the CPU), so that the device does not change them, for all `number` images of a batch (default: n)
+    of which `images` are this `part`. Source: methods.md 7.4; DeVries and Taylor, 1708.04552.
     """
-    count, _, height, width = images.shape
+    count, (height, width) = len(images) if number is None else number, images.shape[2:]
     inside = []
     for length in (height, width):
         start = torch.randint(0, length, (count, 1), generator=generator) - side // 2
         place = torch.arange(length)[None]
-        inside.append((place >= start) & (place < start + side))
+        inside.append(((place >= start) & (place < start + side))[part])
     square = inside[0][:, None, :, None] & inside[1][:, None, None, :]
     return images.masked_fill(square.to(images.device), 0.0)

@@ -16,7 +16,6 @@ from torch.nn.functional import cross_entropy
 
 from nastransfer.data.streams import Streams
 from nastransfer.search.darts import PAPER_ARCH_LR, Darts, mean_entropy, softmax
-from nastransfer.search.run import Run
 from nastransfer.search.searcher import SearchData, SearchStep
 from nastransfer.search.second_order import second_order_gradient
 from nastransfer.search.spent import Spent
@@ -25,6 +24,7 @@ from nastransfer.space.supernet import Supernet
 from nastransfer.train.device import exact_fp32, place, seeded
 from nastransfer.train.feed import Feed
 from nastransfer.train.loop import Batch, Tally, count_right, frozen, num_steps, set_lr, sgd, weight_step
+from nastransfer.train.run import Run
 from nastransfer.train.steps import Diverged
 
 
@@ -40,7 +40,7 @@ def move(optimizer: torch.optim.Optimizer, alphas: Sequence[Tensor], gradient: S
     optimizer.step()
 
 
-class Bilevel(Run):
+class Bilevel(Run[SearchStep]):
     """A supernet, the alphas of its two cell types [14, 8], and what trains the one and the other."""
 
     def __init__(self, settings: Darts, data: SearchData, streams: Streams) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 from pydantic import Field
 
 from nastransfer.data.streams import Streams
-from nastransfer.search.run import Run
-from nastransfer.search.searcher import Presets, SearchData
+from nastransfer.search.searcher import Presets, SearchData, SearchStep
 from nastransfer.search.settings import MAX_ARCH_LR, SharedWeights, arch_lr_for
 from nastransfer.space.genotype import CONCAT, EDGES, MIXTURE, OPERATIONS, Genotype
+from nastransfer.train.run import Run
 from nastransfer.train.schedule import cosine_lr
 
 # On CIFAR-10: 50 epochs of 391 steps, each with one architecture update at 3e-4 (methods.md 11b).
@@ -147,7 +147,7 @@ class Darts(SharedWeights):
         capped = normal if self.skip_cap is None else cap_skips(normal, self.skip_cap)
         return derive(capped, reduce, self.ranking)
 
-    def begin(self, data: SearchData, streams: Streams) -> Run:
+    def begin(self, data: SearchData, streams: Streams) -> Run[SearchStep]:
         """An architecture step on a batch of the val half, then a weight step on one of the train half, and so on."""
         from nastransfer.search.bilevel import Bilevel
 

@@ -1,13 +1,12 @@
 """Running a search from its settings: step by step, watched, saved on the way, resumed exactly (no torch).
 
-A search method knows nothing of this: it yields steps, or does units of work (`nastransfer.search.run`).
+A search method knows nothing of this: it yields steps, or does units of work (`nastransfer.train.run`).
 """
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +14,15 @@ from typing import TYPE_CHECKING, Any
 from nastransfer.data.dataset import Dataset, usable
 from nastransfer.data.streams import Streams
 from nastransfer.search.plugins import source_hash
-from nastransfer.search.run import Run
 from nastransfer.search.searcher import Method, SearchData, Searcher, SearchStep, make_searcher
 from nastransfer.search.settings import NetworkSearcher
 from nastransfer.search.watched import COLLAPSED
 from nastransfer.space.genotype import Genotype
+from nastransfer.train.saving import SAVE_SECONDS, saved_steps
 from nastransfer.train.steps import Diverged, run_to_end
 
 if TYPE_CHECKING:
     from nastransfer.train.checkpoint import Checkpoints
-
-SAVE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def search_steps(
     journal = Journal()
     if isinstance(searcher, NetworkSearcher):
         kept = _checkpoints(searcher, data, checkpoint)
-        steps = _saved(searcher.begin(data, streams), streams, journal, kept, save_seconds)
+        steps = saved_steps(searcher.begin(data, streams), streams, journal, kept, save_seconds)
     else:
         steps = searcher.search(data, streams)
     try:
@@ -176,27 +173,3 @@ def _checkpoints(searcher: Searcher, data: SearchData, folder: str | Path | None
     if source := source_hash(type(searcher)):
         identity["source"] = source
     return Checkpoints(folder, identity)
-
-
-def _saved(
-    run: Run, streams: Streams, journal: Journal, kept: Checkpoints | None, save_seconds: float
-) -> Iterator[SearchStep]:
-    """All of a run from where it was saved last."""
-    state = kept.load() if kept is not None else None
-    if state is not None:
-        streams.load_state(json.loads(state["streams"]))
-        journal.load_state(state["journal"])
-        run.units, run.done = state["units"], state["done"]
-        run.load_state(state["run"])
-    if run.done == 0 and journal.last is None:
-        yield run.report()
-    saved = time.monotonic()
-    while not run.finished:
-        run.advance()
-        if run.due:
-            yield run.report()
-        if kept is not None and (run.finished or time.monotonic() - saved >= save_seconds):
-            run.check()
-            state = {"units": run.units, "done": run.done, "run": run.state(), "journal": journal.state()}
-            kept.save({**state, "streams": json.dumps(streams.state())})
-            saved = time.monotonic()

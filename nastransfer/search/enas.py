@@ -11,9 +11,9 @@ from typing import ClassVar, Literal, NamedTuple, final
 from pydantic import Field, model_validator
 
 from nastransfer.data.streams import Streams
-from nastransfer.search.run import Run
-from nastransfer.search.searcher import Presets, SearchData
+from nastransfer.search.searcher import Presets, SearchData, SearchStep
 from nastransfer.search.settings import SharedWeights, arch_lr_for
+from nastransfer.train.run import Run
 from nastransfer.train.schedule import cosine_lr
 
 # 150 epochs of 30 updates each, at 3.5e-3 (methods.md 3.4).
@@ -199,7 +199,7 @@ class Enas(SharedWeights):
             updates, paper_lr=PAPER_ARCH_LR, paper_updates=PAPER_UPDATES, largest=MAX_ENAS_ARCH_LR
         )
 
-    def begin(self, data: SearchData, streams: Streams) -> Run:
+    def begin(self, data: SearchData, streams: Streams) -> Run[SearchStep]:
         """Passes over the train half, each followed by updates of the policy; then the last samples are scored."""
         from nastransfer.search.enas_run import EnasRun
 

@@ -15,12 +15,12 @@ from nastransfer.data.streams import Streams
 from nastransfer.search.controller import FREE_DECISIONS, Drawn, Policy, genotypes, shares
 from nastransfer.search.enas import PAPER_ARCH_LR, Enas
 from nastransfer.search.paths import SharedPaths, thin_inputs
-from nastransfer.search.run import Run
 from nastransfer.search.searcher import SearchData, SearchStep
 from nastransfer.space.genotype import Genotype
 from nastransfer.train.device import seeded
 from nastransfer.train.feed import Feed
 from nastransfer.train.loop import join_single
+from nastransfer.train.run import Run
 from nastransfer.train.steps import Diverged
 
 # Architectures drawn for the shares and the entropy of a report: a share of 1/7 is known to about 0.015.
@@ -29,7 +29,7 @@ _WATCHED = 500
 _AHEAD = 256
 
 
-class EnasRun(Run):
+class EnasRun(Run[SearchStep]):
     """Shared weights, a policy, and the baseline that rewards are compared with."""
 
     def __init__(self, settings: Enas, data: SearchData, streams: Streams) -> None:

@@ -12,9 +12,9 @@ from typing import ClassVar, Literal, NamedTuple, final
 from pydantic import Field, model_validator
 
 from nastransfer.data.streams import Streams
-from nastransfer.search.run import Run
-from nastransfer.search.searcher import Presets, SearchData
+from nastransfer.search.searcher import Presets, SearchData, SearchStep
 from nastransfer.search.settings import SharedWeights
+from nastransfer.train.run import Run
 from nastransfer.train.schedule import cosine_lr
 
 PAPER_PREDICTOR_LR = 1e-3
@@ -207,7 +207,7 @@ class Nao(SharedWeights):
                 units.append(Unit("pool", number))
         return units + [Unit("rerank", number) for number in range(self.rerank * self.rerank_epochs)]
 
-    def begin(self, data: SearchData, streams: Streams) -> Run:
+    def begin(self, data: SearchData, streams: Streams) -> Run[SearchStep]:
         """Rounds of weight steps, scores, predictor and new pool; then the best are trained from scratch."""
         from nastransfer.search.nao_run import NaoRun
 

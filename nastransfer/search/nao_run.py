@@ -20,15 +20,15 @@ from nastransfer.search.nao_pool import new_members, operation_shares, share_ent
 from nastransfer.search.nao_rerank import Candidate, check_auxiliary
 from nastransfer.search.nao_training import CodeTraining, examples, knowledge
 from nastransfer.search.paths import SharedPaths
-from nastransfer.search.run import Run
 from nastransfer.search.searcher import SearchData, SearchStep
 from nastransfer.space.encoding import from_tokens
 from nastransfer.space.genotype import CELLS, NODES, Genotype
 from nastransfer.train.device import seeded
+from nastransfer.train.run import Run
 from nastransfer.train.steps import Diverged
 
 
-class NaoRun(Run):
+class NaoRun(Run[SearchStep]):
     """A supernet, a pool of genotypes with their sequences and scores, and the network that learns from them."""
 
     def __init__(self, settings: Nao, data: SearchData, streams: Streams) -> None:

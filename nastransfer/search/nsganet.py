@@ -15,11 +15,11 @@ import numpy as np
 from pydantic import Field
 
 from nastransfer.data.streams import Streams
-from nastransfer.search.run import Run
-from nastransfer.search.searcher import Presets, SearchData
+from nastransfer.search.searcher import Presets, SearchData, SearchStep
 from nastransfer.search.settings import NetworkSearcher
 from nastransfer.space import flops
 from nastransfer.space.genotype import CELLS, CONCAT, EDGES, MIXTURE, edge_index
+from nastransfer.train.run import Run
 from nastransfer.train.schedule import cosine_lr
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class NsgaNet(NetworkSearcher):
         counted = flops.largest_flops(*shape) if genotype is None else flops.flops(genotype, *shape)
         return counted / 1e6
 
-    def begin(self, data: SearchData, streams: Streams) -> Run:
+    def begin(self, data: SearchData, streams: Streams) -> Run[SearchStep]:
         """One network trained after the other, generation by generation."""
         from nastransfer.search.nsganet_run import Evolution
 

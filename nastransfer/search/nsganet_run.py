@@ -19,12 +19,12 @@ from nastransfer.data.streams import Streams
 from nastransfer.search.children import Children, Score
 from nastransfer.search.nsga2 import Nsga2
 from nastransfer.search.nsganet import NsgaNet, edge_shares, hypervolume, mean_entropy_of, non_dominated
-from nastransfer.search.run import Run
 from nastransfer.search.searcher import SearchData, SearchStep
 from nastransfer.search.spent import Spent
 from nastransfer.search.workers import Workers
 from nastransfer.space.encoding import from_genes
 from nastransfer.space.genotype import Genotype
+from nastransfer.train.run import Run
 from nastransfer.train.steps import Diverged
 
 # Percent of images that a child is wrong about whose loss is no number.
@@ -33,7 +33,7 @@ FAILED_ERROR = 100.0
 _MOST_ON_GPU = 4
 
 
-class Evolution(Run):
+class Evolution(Run[SearchStep]):
     """NSGA-II and the scores of all networks trained so far, in the order in which they were asked for."""
 
     def __init__(self, settings: NsgaNet, data: SearchData, streams: Streams) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from nastransfer.data.streams import Streams
-from nastransfer.search.run import Run, steps_of
 from nastransfer.search.searcher import SearchData, Searcher, SearchStep
 from nastransfer.space import cost
+from nastransfer.train.run import Run, steps_of
 
 if TYPE_CHECKING:
     from nastransfer.space.genotype import Genotype
@@ -52,7 +52,7 @@ class NetworkSearcher(Searcher):
     reports: int = Field(default=20, ge=1, description="steps yielded over the search, evenly spaced")
 
     @abstractmethod
-    def begin(self, data: SearchData, streams: Streams) -> Run:
+    def begin(self, data: SearchData, streams: Streams) -> Run[SearchStep]:
         """The search before its first unit of work."""
 
     def search(self, data: SearchData, streams: Streams) -> Iterator[SearchStep]:

@@ -15,7 +15,7 @@ from nastransfer.data.datasets import open_dataset
 from nastransfer.data.manifest import Manifest
 from nastransfer.data.own import OWN
 from nastransfer.data.proxies import build_proxy
-from nastransfer.search.drive import SAVE_SECONDS, search_steps
+from nastransfer.search.drive import search_steps
 from nastransfer.search.plugins import source_hash
 from nastransfer.search.searcher import make_searcher, preset_label
 from nastransfer.space.genotype import Genotype
@@ -25,8 +25,9 @@ from nastransfer.study.parameters import AugmentParameters, Parameters, ProxyPar
 from nastransfer.study.plan import TASK_VERSION, digest, proxy_task
 from nastransfer.study.spec import Source
 from nastransfer.train.protocol import protocol
+from nastransfer.train.saving import SAVE_SECONDS
 
-# Seconds between two saved states of a search: what a kill costs at most.
+# Seconds between two saved states of a search or training: what a kill costs at most.
 SAVE_VARIABLE = "NASTRANSFER_SAVE_SECONDS"
 
 # What an augmentation takes over from the record of the search that found its genotype.
@@ -53,7 +54,7 @@ class Work:
     """Ready to run: `labels` say what the run is (columns of the results frame), `result_key` hashes what its numbers
     depend on: digests of genotype, manifest and settings, and the seed; never the device, threads or versions.
 
-    `steps` takes the folder of the attempt: a search keeps its state there and goes on from it.
+    `steps` takes the folder of the attempt: searches and trainings keep their state there and go on from it.
     """
 
     steps: Callable[[Path], Steps]
@@ -83,7 +84,7 @@ def prepare(given: Parameters, records: StudyRecords) -> Work:
 
 
 def save_seconds() -> float:
-    """Seconds between two saved states of a search: what NASTRANSFER_SAVE_SECONDS says, else a minute."""
+    """Seconds between two saved states of a search or training: what NASTRANSFER_SAVE_SECONDS says, else a minute."""
     given = os.environ.get(SAVE_VARIABLE)
     try:
         seconds = SAVE_SECONDS if given is None else float(given)
@@ -239,8 +240,9 @@ def _augment(given: AugmentParameters, records: StudyRecords) -> Work:
     genotype, origin = _origin(given, records)
     training = protocol(given.protocol, **given.settings)
 
-    def steps(_: Path) -> Steps:
-        trained = yield from augment_steps(genotype, dataset, seed=given.seed, protocol=training)
+    def steps(folder: Path) -> Steps:
+        kept: dict[str, Any] = {"checkpoint": folder, "save_seconds": save_seconds()}
+        trained = yield from augment_steps(genotype, dataset, seed=given.seed, protocol=training, **kept)
         numbers = {
             "genotype": str(genotype),
             "cells": training.cells,

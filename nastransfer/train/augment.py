@@ -5,56 +5,25 @@ The headline is the last epoch's accuracy; the best epoch's, which is chosen on 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass, replace
+import json
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-import polars as pl
 import torch
 
-from nastransfer.data.batches import Batches, load_batches
 from nastransfer.data.dataset import Dataset, usable
-from nastransfer.data.manifest import PART
 from nastransfer.data.streams import Streams
-from nastransfer.data.transforms import cutout
-from nastransfer.space import cost
 from nastransfer.space.genotype import Genotype
-from nastransfer.space.network import Network
-from nastransfer.train.device import exact_fp32, machine_cost, pick_device, place, seeded, timed
-from nastransfer.train.loop import Batch, Scores, TrainScores, evaluate, num_steps, sgd, train_epoch
+from nastransfer.train.checkpoint import Checkpoints
+from nastransfer.train.device import pick_device
 from nastransfer.train.protocol import Protocol
 from nastransfer.train.protocol import protocol as named_protocol
-from nastransfer.train.schedule import cosine_lr
+from nastransfer.train.ranks import Ranks
+from nastransfer.train.saving import SAVE_SECONDS, saved_steps
 from nastransfer.train.steps import run_to_end
-
-# Evaluation does not depend on its batch size; this one keeps a CPU's caches and a GPU both content.
-_TEST_BATCH = 200
-
-
-@dataclass(frozen=True)
-class AugmentStep:
-    """An epoch: means over its training images (before each step), then scores on the test part.
-
-    `epoch` counts from 1; `lr` is that of the epoch's first step; `seconds` and `images_seen` (test images included)
-    count from the start; `top5` is None below 6 classes.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    train_top1: float
-    test_loss: float
-    top1: float
-    top5: float | None
-    lr: float
-    seconds: float
-    images_seen: int
-
-    def to_event(self) -> dict[str, Any]:
-        """Plain data with `step` and `steps`, as the study's events have them."""
-        values = asdict(self)
-        return {"step": self.epoch, "steps": self.epochs, **values}
+from nastransfer.train.training import AugmentStep, Training
 
 
 @dataclass(frozen=True)
@@ -81,6 +50,31 @@ class AugmentResult:
     cost: dict[str, Any]
 
 
+class History:
+    """Its epochs so far, one mapping each."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+
+    @property
+    def last(self) -> dict[str, Any] | None:
+        """The last epoch's row."""
+        return self.rows[-1] if self.rows else None
+
+    def note(self, step: AugmentStep) -> AugmentStep:
+        """Keep a step."""
+        self.rows.append(asdict(step))
+        return step
+
+    def state(self) -> str:
+        """All rows as JSON."""
+        return json.dumps(self.rows)
+
+    def load_state(self, text: str) -> None:
+        """Take up what `state()` gave."""
+        self.rows = json.loads(text)
+
+
 def augment(
     genotype: Genotype,
     dataset: Dataset,
@@ -89,15 +83,20 @@ def augment(
     devices: int = 1,
     *,
     device: str = "auto",
+    checkpoint: str | Path | None = None,
+    save_seconds: float = SAVE_SECONDS,
 ) -> AugmentResult:
     """Train `genotype` on the train (and val) part of `dataset` and score it on the test part.
 
     `protocol` is a name of `protocols()` or a `Protocol`. The same seed gives the same result, bit for bit on a CPU at
-    an equal number of threads. Raises `ValueError` for what cannot be trained, `Diverged` when the loss blows up.
+    an equal number of threads. `checkpoint`: a folder in which the state is kept, every `save_seconds` and at the end;
+    the same call then goes on from there and ends like an uninterrupted one. Raises `ValueError` for what cannot be
+    trained, `Diverged` when the loss blows up.
     """
     if devices != 1:
         raise ValueError(f"this version trains on one device, got devices={devices}")
-    return run_to_end(augment_steps(genotype, dataset, seed=seed, protocol=protocol, device=device))
+    kept: dict[str, Any] = {"checkpoint": checkpoint, "save_seconds": save_seconds}
+    return run_to_end(augment_steps(genotype, dataset, seed=seed, protocol=protocol, device=device, **kept))
 
 
 def augment_steps(
@@ -107,136 +106,67 @@ def augment_steps(
     seed: int,
     protocol: str | Protocol = "tiny",
     device: str = "auto",
+    checkpoint: str | Path | None = None,
+    save_seconds: float = SAVE_SECONDS,
 ) -> Generator[AugmentStep, None, AugmentResult]:
-    """`augment`, epoch by epoch: yields each `AugmentStep`, returns the `AugmentResult`."""
+    """`augment`, epoch by epoch: yields each new `AugmentStep`, returns the `AugmentResult` of all."""
     chosen = named_protocol(protocol) if isinstance(protocol, str) else protocol
-    started = time.perf_counter()
-    training = _Training(genotype, usable(dataset), seed, chosen, pick_device(device))
-    history: list[AugmentStep] = []
-    seconds = {"seconds_weights": 0.0, "seconds_scoring": 0.0}
-    scores: Scores | None = None
-    for epoch in range(chosen.epochs):
-        with timed(seconds, "seconds_weights", training.device):
-            trained = training.train(epoch)
-        with timed(seconds, "seconds_scoring", training.device):
-            scores = training.test(epoch)
-        before = history[-1].images_seen if history else 0
-        history.append(
-            AugmentStep(
-                epoch=epoch + 1,
-                epochs=chosen.epochs,
-                loss=trained.loss,
-                train_top1=trained.top1,
-                test_loss=scores.loss,
-                top1=scores.top1,
-                top5=scores.top5,
-                lr=training.lr(epoch * training.steps_per_epoch),
-                seconds=round(time.perf_counter() - started, 3),
-                images_seen=before + trained.images + training.test_batches.num_images,
-            )
+    dataset = usable(dataset)
+    return (
+        yield from training_steps(
+            genotype, dataset, seed, chosen, pick_device(device), Ranks(), checkpoint, save_seconds
         )
-        yield history[-1]
+    )
+
+
+def training_steps(
+    genotype: Genotype,
+    dataset: Dataset,
+    seed: int,
+    protocol: Protocol,
+    device: torch.device,
+    ranks: Ranks,
+    checkpoint: str | Path | None,
+    save_seconds: float,
+) -> Generator[AugmentStep, None, AugmentResult]:
+    """What one of `ranks` does of an augmentation; all of them come to the same result, the first one saves."""
+    streams = Streams(seed, "augment")
+    training = Training(genotype, dataset, streams, protocol, device, ranks)
+    history = History()
+    kept = None
+    if checkpoint is not None:
+        kept = Checkpoints(checkpoint, identity(genotype, dataset, seed, protocol))
+    how = {"opening": False, "saves": ranks.rank == 0}
+    for step in saved_steps(training, streams, history, kept, save_seconds, **how):
+        yield history.note(step)
+    scores = training.scores
     assert scores is not None
     return AugmentResult(
         genotype=genotype,
-        protocol=chosen,
+        protocol=protocol,
         seed=seed,
         top1_last=scores.top1,
-        top1_best=max(step.top1 for step in history),
+        top1_best=max(row["top1"] for row in history.rows),
         top5_last=scores.top5,
-        n_train=training.train_batches.num_images,
+        n_train=training.train_images,
         n_test=training.test_batches.num_images,
         params=training.params,
         macs=training.macs,
-        history=[asdict(step) for step in history],
+        history=history.rows,
         classes=[
             {"class": name, "images": images, "correct": correct}
             for name, images, correct in zip(dataset.classes, scores.total, scores.correct, strict=True)
         ],
-        cost={
-            "seconds": round(time.perf_counter() - started, 3),
-            **{name: round(value, 3) for name, value in seconds.items()},
-            "images_seen": history[-1].images_seen,
-            **machine_cost(training.device),
-        },
+        cost=training.cost(),
     )
 
 
-class _Training:
-    """A network in training, and the data, optimizer and random streams that go with it."""
-
-    def __init__(
-        self, genotype: Genotype, dataset: Dataset, seed: int, protocol: Protocol, device: torch.device
-    ) -> None:
-        self.protocol = protocol
-        self.device = device
-        self.classes = len(dataset.classes)
-        self.streams = Streams(seed, "augment")
-        self.train_batches, self.test_batches = _load(dataset, protocol, device)
-        images = self.train_batches.num_images
-        self.epoch_images = min(protocol.epoch_images or images, images)
-        self.steps_per_epoch = num_steps(self.epoch_images, protocol.batch)
-        side = dataset.side_at(protocol.resolution)
-        shape: dict[str, Any] = {
-            "classes": self.classes,
-            "channels": protocol.channels,
-            "cells": protocol.cells,
-            "stem": dataset.stem_at(side),
-        }
-        with seeded(self.streams.seed("weights")):
-            network = Network(genotype, auxiliary=protocol.auxiliary > 0, **shape)
-        self.network = place(network, device)
-        self.params = cost.parameters(genotype, **shape)
-        self.macs = cost.macs(genotype, resolution=side, **shape)
-        self.optimizer = sgd(self.network, protocol.lr, protocol.momentum, protocol.weight_decay)
-
-    def lr(self, step: int) -> float:
-        """Learning rate of a weight step, counted over the whole training."""
-        if self.protocol.lr_per == "epoch":
-            return cosine_lr(step // self.steps_per_epoch, self.protocol.epochs, self.protocol.lr)
-        return cosine_lr(step, self.protocol.epochs * self.steps_per_epoch, self.protocol.lr)
-
-    def train(self, epoch: int) -> TrainScores:
-        """One epoch of weight steps."""
-        drop_path = self.protocol.drop_path * epoch / self.protocol.epochs
-        self.network.set_drop_path(drop_path, self.streams.torch("drop_path"))
-        with exact_fp32():
-            return train_epoch(
-                self.network,
-                self.optimizer,
-                self._batches(),
-                lr=self.lr,
-                clip=self.protocol.clip,
-                auxiliary=self.protocol.auxiliary,
-                first_step=epoch * self.steps_per_epoch,
-            )
-
-    def test(self, epoch: int) -> Scores:
-        """Scores on the test part."""
-        last_step = (epoch + 1) * self.steps_per_epoch - 1
-        with exact_fp32():
-            return evaluate(self.network, self.test_batches.ordered(), self.classes, step=last_step)
-
-    def _batches(self) -> Iterator[Batch]:
-        drawn = self.train_batches.epoch(self.streams.torch("batches"), self.epoch_images)
-        if not self.protocol.cutout:
-            return drawn
-        generator = self.streams.torch("cutout")
-        return ((cutout(images, self.protocol.cutout, generator), labels) for images, labels in drawn)
-
-
-def _load(dataset: Dataset, protocol: Protocol, device: torch.device) -> tuple[Batches, Batches]:
-    """Training batches of the train and val parts together (methods.md 7.3), and batches of the test part."""
-    train, test = (
-        dataset.manifest.take(dataset.manifest.rows["part"] != "test"),
-        dataset.manifest.part("test"),
-    )
-    for part, images in (("train", len(train)), ("test", len(test))):
-        if images < 2:
-            raise ValueError(f"augmentation needs at least 2 {part} images; {dataset.name!r} has {images}")
-    train = replace(train, rows=train.rows.with_columns(pl.lit("train", PART).alias("part")))
-    shared: dict[str, Any] = {"resolution": protocol.resolution, "device": device}
-    return (
-        load_batches(dataset, "train", manifest=train, batch=protocol.batch, training=True, **shared),
-        load_batches(dataset, "test", manifest=test, batch=_TEST_BATCH, training=False, **shared),
-    )
+def identity(genotype: Genotype, dataset: Dataset, seed: int, protocol: Protocol) -> dict[str, Any]:
+    """Whose state a checkpoint is: all that the numbers depend on."""
+    return {
+        "kind": "augment",
+        "genotype": genotype.digest,
+        "protocol": protocol.model_dump(mode="json"),
+        "images": dataset.manifest.hash,
+        "seed": seed,
+    }

@@ -16,12 +16,22 @@ class Feed:
 
     A last batch of a single image is joined to the one before (batch norm needs two values a channel), as `join_single`
     does. With `whole` every batch is a full one: a pass stops before a smaller one, and the next pass begins with the
-    images left. The position does not hold the generator's state: that is the streams' (`Streams.state`).
+    images left. `images` caps a pass, which then goes on where the last one stopped. `size` is the number of images of
+    the last batch given, of all processes that share it. The position does not hold the generator's state: that is the
+    streams' (`Streams.state`).
     """
 
-    def __init__(self, batches: Batches, generator: torch.Generator, *, whole: bool = False) -> None:
+    def __init__(
+        self,
+        batches: Batches,
+        generator: torch.Generator,
+        *,
+        whole: bool = False,
+        images: int | None = None,
+    ) -> None:
         self.batches = batches
-        images = batches.num_images
+        self.size = 0
+        images = batches.num_images if images is None else images
         self._images = images // batches.batch * batches.batch if whole else images
         self._generator = generator
         self._left = 0
@@ -34,8 +44,10 @@ class Feed:
         if self._left == 0:
             self._begin(self._images)
         images, labels = next(self._pass)
-        self._left -= min(self.batches.batch, self._left)
+        self.size = min(self.batches.batch, self._left)
+        self._left -= self.size
         if self._left == 1:
+            self.size += 1
             last_images, last_labels = next(self._pass)
             self._left = 0
             return torch.cat([images, last_images]), torch.cat([labels, last_labels])

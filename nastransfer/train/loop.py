@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from nastransfer.train.ranks import Ranks
 from nastransfer.train.steps import Diverged
 
 Forward = Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]
@@ -89,15 +90,36 @@ def descend(optimizer: torch.optim.Optimizer, loss: Tensor, clip: float, *, move
     Parameters that the loss does not depend on stay as they are; with `move_all` their gradient counts as zero, so that
     weight decay and momentum move them all the same (methods.md AMB-21).
     """
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     optimizer.zero_grad(set_to_none=not move_all)
     loss.backward()
     if move_all:
-        for parameter in parameters:
+        for parameter in _parameters(optimizer):
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-    nn.utils.clip_grad_norm_(parameters, clip)
+    clipped_step(optimizer, clip)
+
+
+def clipped_step(optimizer: torch.optim.Optimizer, clip: float) -> None:
+    """The optimizer's step, the global L2 norm of its gradients cut to `clip` before."""
+    nn.utils.clip_grad_norm_(_parameters(optimizer), clip)
     optimizer.step()
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def losses(
+    output: Tensor | tuple[Tensor, Tensor], labels: Tensor, auxiliary: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Of logits [n, classes]: mean cross entropy, the loss to descend, how many are right; all 0-d.
+
+    Where `output` is a pair, the second are the auxiliary head's logits, whose loss counts `auxiliary` times.
+    """
+    logits, extra = output if isinstance(output, tuple) else (output, None)
+    loss = cross_entropy(logits, labels)
+    total = loss if extra is None else loss + auxiliary * cross_entropy(extra, labels)
+    return loss, total, count_right(logits, labels)
 
 
 def weight_step(
@@ -110,18 +132,14 @@ def weight_step(
     auxiliary: float = 0.0,
     move_all: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """One optimizer step on a batch (`images` [n, 3, H, W], `labels` [n]); `forward` gives logits [n, classes].
+    """One optimizer step on a batch (`images` [n, 3, H, W], `labels` [n]); `forward` gives what `losses` takes.
 
-    Where `forward` gives a pair, the second are the auxiliary head's logits, whose loss counts `auxiliary` times.
     `move_all`: see `descend`.
     Returns the mean cross entropy of the (main) logits and how many were right, both 0-d, detached, before the step.
     """
-    output = forward(images)
-    logits, extra = output if isinstance(output, tuple) else (output, None)
-    loss = cross_entropy(logits, labels)
-    total = loss if extra is None else loss + auxiliary * cross_entropy(extra, labels)
+    loss, total, right = losses(forward(images), labels, auxiliary)
     descend(optimizer, total, clip, move_all=move_all)
-    return loss.detach(), count_right(logits, labels)
+    return loss.detach(), right
 
 
 def count_right(logits: Tensor, labels: Tensor) -> Tensor:
@@ -229,33 +247,40 @@ def train_epoch(
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, batches: Iterable[Batch], classes: int, *, step: int = 0) -> Scores:
+def evaluate(
+    network: nn.Module, batches: Iterable[Batch], classes: int, *, step: int = 0, ranks: Ranks | None = None
+) -> Scores:
     """Scores of `network` in evaluation mode (running batch-norm statistics, no drop path) over `batches`.
 
-    Raises `Diverged` (at `step`) where the loss is not a number.
+    With `ranks`, `batches` are this one's, and the scores are those of all. Raises `Diverged` (at `step`) where the
+    loss is not a number.
     """
     network.eval()
-    losses, right5 = [], []
-    totals, correct = [], []
+    # Summed cross entropy, right within 5; then right and all images of each class. Whole numbers stay exact.
+    sums: list[Tensor] = []
     for images, labels in batches:
+        if not len(labels):
+            # A rank's part of a short batch.
+            sums.append(torch.zeros(2 + 2 * classes, device=labels.device, dtype=torch.float64))
+            continue
         logits = network(images)
-        losses.append(cross_entropy(logits, labels, reduction="sum"))
         right = logits.argmax(dim=1) == labels
-        totals.append(torch.bincount(labels, minlength=classes))
-        correct.append(torch.bincount(labels[right], minlength=classes))
-        if classes > 5:
-            right5.append((logits.topk(5, dim=1).indices == labels[:, None]).sum())
-    if not losses:
+        right5 = (logits.topk(min(5, classes), dim=1).indices == labels[:, None]).sum()
+        loss = cross_entropy(logits, labels, reduction="sum")
+        counts = [torch.bincount(kind, minlength=classes) for kind in (labels[right], labels)]
+        sums.append(torch.cat([loss.double()[None], right5[None], *counts]))
+    if not sums:
         raise ValueError("an evaluation needs at least one image, got none")
-    total, hits = torch.stack(totals).sum(dim=0), torch.stack(correct).sum(dim=0)
-    images_seen = int(total.sum())
-    loss = float(torch.stack(losses).double().sum()) / images_seen
+    total = torch.stack(sums).sum(dim=0)
+    loss, right5, *counted = (total if ranks is None else ranks.sum(total)).tolist()
+    correct, images_of = counted[:classes], counted[classes:]
+    images_seen = sum(images_of)
     if not math.isfinite(loss):
         raise Diverged(step, loss)
     return Scores(
-        top1=100.0 * int(hits.sum()) / images_seen,
-        top5=100.0 * int(torch.stack(right5).sum()) / images_seen if right5 else None,
-        loss=loss,
-        correct=tuple(hits.tolist()),
-        total=tuple(total.tolist()),
+        top1=100.0 * sum(correct) / images_seen,
+        top5=100.0 * right5 / images_seen if classes > 5 else None,
+        loss=loss / images_seen,
+        correct=tuple(map(int, correct)),
+        total=tuple(map(int, images_of)),
     )

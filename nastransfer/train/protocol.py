@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from nastransfer.train.settings import Strict, choose, override_label, validate
 
 _FIXED = ("name", "version")
+# The batch that the paper's lineage trains with at its learning rate (methods.md 7.2).
+_LR_BATCH = 96
 
 
 class Protocol(Strict):
@@ -31,6 +33,9 @@ class Protocol(Strict):
         default="epoch",
         description="when the cosine to 0 moves: once an epoch (the lineage), or at every step",
     )
+    lr_scaling: Literal["none", "linear"] = Field(
+        default="none", description="linear: lr is that of 96 images a step, others have lr * batch / 96"
+    )
     momentum: float = Field(default=0.9, ge=0, lt=1, description="of SGD, no Nesterov")
     weight_decay: float = Field(default=3e-4, ge=0, allow_inf_nan=False, description="coupled L2 of SGD")
     clip: float = Field(default=5.0, gt=0, description="largest global L2 norm of a gradient")
@@ -46,18 +51,30 @@ class Protocol(Strict):
     )
     cutout: int = Field(default=0, ge=0, description="side of the square blanked in training images; 0: off")
     bn_group: int | None = Field(
-        default=None, description="images that share batch-norm statistics; null: the batch"
+        default=None,
+        ge=2,
+        description="images that share batch-norm statistics, whole groups a batch; null: the batch",
     )
     precision: Literal["fp32"] = Field(default="fp32", description="number format of the training")
 
-    @field_validator("bn_group")
-    @classmethod
-    def _whole_batch(cls, value: int | None) -> int | None:
-        if value is not None:
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Protocol:
+        group = self.bn_group
+        if group is not None and self.batch % group:
             raise ValueError(
-                "this version computes batch norm over the whole batch: leave bn_group null and set batch"
+                f"bn_group must divide the batch into whole groups: {self.batch} images are not a multiple of {group}"
             )
-        return value
+        return self
+
+    @property
+    def start_lr(self) -> float:
+        """Learning rate of the first step, scaled as `lr_scaling` says."""
+        return self.lr if self.lr_scaling == "none" else self.lr * self.batch / _LR_BATCH
+
+    @property
+    def groups(self) -> int:
+        """Groups of a full batch that share batch-norm statistics: as many ranks can train at most."""
+        return self.batch // (self.bn_group or self.batch)
 
     @property
     def label(self) -> str:
@@ -73,6 +90,8 @@ def protocols() -> dict[str, Protocol]:
         "paper-imagenet1k": {"epochs": 120},
         "paper-imagenet22k": {"epochs": 60},
         "short": {"epochs": 60, "lr_per": "step"},
+        "short-imagenet1k": {"epochs": 12, "lr_per": "step"},
+        "short-imagenet22k": {"epochs": 6, "lr_per": "step"},
         "small": {**short, "cells": 8, "batch": 96, "epochs": 15, "epoch_images": 10_000},
         "tiny": {**short, "cells": 5, "batch": 64, "epochs": 12, "epoch_images": 4_000},
     }

@@ -12,8 +12,8 @@ import pytest
 
 from nastransfer.search import drive
 from nastransfer.search.drive import SearchResult, search, search_steps
-from nastransfer.search.run import Run
 from nastransfer.train.checkpoint import Checkpoints
+from nastransfer.train.run import Run
 from tests.planted import planted
 
 # method -> settings that make a search of a second or two

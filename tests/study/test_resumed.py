@@ -15,12 +15,12 @@ import polars as pl
 import pytest
 
 import nastransfer as nt
-from nastransfer.search.run import Run
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.ledger import Ledger
 from nastransfer.study.plan import search_task
 from nastransfer.study.spec import Source
 from nastransfer.study.work import SAVE_VARIABLE, save_seconds
+from nastransfer.train.run import Run
 
 ROOT = Path(__file__).parents[2]
 STEPS = 24

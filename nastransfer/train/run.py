@@ -1,17 +1,19 @@
-"""A search in progress: units of work one by one, reports in between, its exact state at any of them (no torch)."""
+"""A search or training in progress: units of work one by one, reports in between, its exact state at any of them.
+
+Nothing here imports torch.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
-if TYPE_CHECKING:
-    from nastransfer.search.searcher import SearchStep
+Step = TypeVar("Step")
 
 
-class Run(ABC):
-    """What a method does, cut into `units` (a weight step, an update of a controller, a trained child).
+class Run(ABC, Generic[Step]):
+    """Work cut into `units`: a weight step, an update of a controller, a trained child, an evaluation.
 
     A run whose `state()` was loaded into a fresh one of the same settings, data and streams (whose own states are
     restored apart, before) goes on exactly like the one it was taken from. `reports` steps are yielded, evenly spaced.
@@ -41,7 +43,7 @@ class Run(ABC):
         """Stop here: nothing is left to do."""
         self.units = self.done
 
-    def check(self) -> None:  # noqa: B027 (nothing to check where a method trains nothing)
+    def check(self) -> None:
         """Raise `Diverged` where something is no longer a number: such a state is not worth keeping."""
 
     @abstractmethod
@@ -49,8 +51,8 @@ class Run(ABC):
         """Do the unit number `done`, counted from 0."""
 
     @abstractmethod
-    def report(self) -> SearchStep:
-        """Where the search stands; scores are those since the last report. Raises `Diverged` as `advance` does."""
+    def report(self) -> Step:
+        """Where the work stands; scores are those since the last report. Raises `Diverged` as `advance` does."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -61,7 +63,7 @@ class Run(ABC):
         """Take up what `state()` gave."""
 
 
-def steps_of(run: Run) -> Iterator[SearchStep]:
+def steps_of(run: Run[Step]) -> Iterator[Step]:
     """All of a run from where it stands: a report before the first unit, then whenever one is due."""
     if run.done == 0:
         yield run.report()
