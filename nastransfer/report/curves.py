@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
-from nastransfer.report.style import COLOURS, NEUTRAL, TEMPLATE, empty_figure
+from nastransfer.report.style import COLOURS, DASHES, NEUTRAL, TEMPLATE, empty_figure
 from nastransfer.search.watched import COLLAPSED
-
-
-def lines(history: pl.DataFrame, x: str, series: dict[str, str], title: str, y_title: str) -> go.Figure:
-    """Columns of `history` against `x`; `series` is column -> legend text. Columns without any value are left out."""
-    figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 340})
-    shown = [
-        name for name in series if name in history.columns and history[name].null_count() < history.height
-    ]
-    if not shown:
-        return empty_figure(f"{title}: nothing recorded yet")
-    for colour, name in zip(COLOURS, shown, strict=False):
-        figure.add_scatter(
-            x=history[x].to_list(),
-            y=history[name].to_list(),
-            name=series[name],
-            mode="lines+markers" if history.height < 60 else "lines",
-            line={"color": colour},
-        )
-    figure.update_layout(xaxis_title=x, yaxis_title=y_title, showlegend=True)
-    return figure
 
 
 def learning_curve(history: pl.DataFrame) -> go.Figure:
     """Top-1 accuracy of a final training by epoch, on the training images as drawn and on the test part."""
-    series = {"top1": "test", "train_top1": "training images, before each step"}
-    return lines(history, "epoch", series, "Final training", "top-1 accuracy, %")
+    title = "Final training"
+    figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 340})
+    for number, (name, label) in enumerate(_TRAINING_NAMES.items()):
+        _add_line(figure, history, name, label, number, x="epoch")
+    if not figure.data:
+        return empty_figure(f"{title}: nothing recorded yet")
+    ends = [f"{trace.name} {trace.y[-1]:.1f}%" for trace in figure.data]
+    alt = f"{title}, top-1 accuracy at epoch {history['epoch'][-1]}: {', '.join(ends)}."
+    axes = {"xaxis_title": "epoch", "yaxis_title": "top-1 accuracy, %"}
+    return figure.update_layout(showlegend=True, meta={"alt": alt}, **axes)
 
 
 def search_history(history: pl.DataFrame) -> go.Figure:
@@ -70,6 +59,7 @@ def search_history(history: pl.DataFrame) -> go.Figure:
     return figure.update_layout(template=TEMPLATE, title=title, height=height, meta={"alt": alt})
 
 
+_TRAINING_NAMES = {"top1": "test", "train_top1": "training images, before each step"}
 # Score -> how the legend calls it; a score of another name is called by that.
 _SCORE_NAMES = {
     "val_top1": "validation half",
@@ -90,13 +80,13 @@ def _scores(history: pl.DataFrame) -> go.Figure:
     panel = go.Figure(layout={"yaxis": {"title": {"text": "top-1 accuracy, %"}}})
     for number, name in enumerate(names):
         label = _SCORE_NAMES.get(name, name.removesuffix("_top1").replace("_", " "))
-        _add_line(panel, history, name, label, COLOURS[number % len(COLOURS)])
+        _add_line(panel, history, name, label, number)
     return panel
 
 
 def _undecided(history: pl.DataFrame) -> go.Figure:
     panel = go.Figure(layout={"yaxis": {"title": {"text": "entropy, nats"}}})
-    _add_line(panel, history, "entropy", "entropy, mean over decisions", COLOURS[3], showlegend=False)
+    _add_line(panel, history, "entropy", "entropy, mean over decisions", 3, dash="solid", showlegend=False)
     return panel
 
 
@@ -107,9 +97,8 @@ def _skips(history: pl.DataFrame) -> go.Figure:
     if "skip_share" not in history.columns or history["skip_share"].null_count() == history.height:
         return panel
     shares = history.with_columns(pl.col("skip_share") * 100)
-    _add_line(
-        panel, shares, "skip_share", "skip connections of the normal cell", COLOURS[4], showlegend=False
-    )
+    label = "skip connections of the normal cell"
+    _add_line(panel, shares, "skip_share", label, 4, dash="solid", showlegend=False)
     collapsed = _collapsed(history)
     if not collapsed.is_empty():
         panel.add_scatter(
@@ -130,19 +119,32 @@ def _collapsed(history: pl.DataFrame) -> pl.DataFrame:
     return history.filter("collapsed") if "collapsed" in history.columns else history.clear()
 
 
-def _add_line(figure: go.Figure, rows: pl.DataFrame, name: str, label: str, colour: str, **look: Any) -> None:
-    """A column by step; nothing where it has no value."""
+def _add_line(
+    figure: go.Figure,
+    rows: pl.DataFrame,
+    name: str,
+    label: str,
+    number: int,
+    x: str = "step",
+    dash: str | None = None,
+    **look: Any,
+) -> None:
+    """A column by step, in the colour and dash of its number; nothing where it has no value."""
     if name not in rows.columns or rows[name].null_count() == rows.height:
         return
     known = rows.filter(pl.col(name).is_not_null())
     figure.add_scatter(
-        x=known["step"].to_list(),
+        x=known[x].to_list(),
         y=known[name].to_list(),
-        name=label,
+        name=html.escape(label),
         mode="lines+markers" if known.height < 60 else "lines",
-        line={"color": colour},
+        line={"color": COLOURS[number % len(COLOURS)], "dash": dash or DASHES[number % len(DASHES)]},
         **look,
     )
+
+
+# Parts differ in these too, for print in grey.
+_PATTERNS = ("", "/", "x")
 
 
 def class_histogram(classes: pl.DataFrame, title: str = "Images of each class") -> go.Figure:
@@ -152,16 +154,19 @@ def class_histogram(classes: pl.DataFrame, title: str = "Images of each class") 
         return empty_figure(f"{title}: no image")
     ordered = classes.sort(pl.sum_horizontal(parts), descending=True)
     figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 340, "barmode": "stack"})
-    for colour, part in zip(COLOURS, parts, strict=False):
+    for number, part in enumerate(parts):
         figure.add_bar(
             x=list(range(1, ordered.height + 1)),
             y=ordered[part].to_list(),
             name=part,
-            marker_color=colour,
-            customdata=ordered["class"].to_list(),
+            marker={"color": COLOURS[number], "pattern": {"shape": _PATTERNS[number]}},
+            customdata=[html.escape(name) for name in ordered["class"]],
             hovertemplate="%{customdata}<br>%{y} images<extra>" + part + "</extra>",
         )
-    return figure.update_layout(xaxis_title="class, from large to small", yaxis_title="images", bargap=0)
+    sums = [f"{part} {ordered[part].sum():,}" for part in parts]
+    alt = f"{title}: {', '.join(sums)}, of {ordered.height} classes."
+    axes = {"xaxis_title": "class, from large to small", "yaxis_title": "images"}
+    return figure.update_layout(bargap=0, showlegend=len(parts) > 1, meta={"alt": alt}, **axes)
 
 
 def class_accuracy(classes: pl.DataFrame) -> go.Figure:
@@ -169,13 +174,18 @@ def class_accuracy(classes: pl.DataFrame) -> go.Figure:
     tested = classes.filter(pl.col("images") > 0)
     if tested.is_empty():
         return empty_figure("no class was tested")
-    figure = go.Figure(layout={"template": TEMPLATE, "title": "Accuracy of each class", "height": 340})
+    title, accuracy = "Accuracy of each class", (100 * tested["correct"] / tested["images"]).to_list()
+    figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 340})
     figure.add_scatter(
         x=tested["images"].to_list(),
-        y=(100 * tested["correct"] / tested["images"]).to_list(),
+        y=accuracy,
         mode="markers",
         marker={"color": COLOURS[0], "opacity": 0.6},
-        customdata=tested["class"].to_list(),
+        customdata=[html.escape(name) for name in tested["class"]],
         hovertemplate="%{customdata}<br>%{y:.1f}% of %{x} images<extra></extra>",
     )
-    return figure.update_layout(xaxis_title="test images of the class", yaxis_title="correct, %")
+    alt = (
+        f"{title}: {tested.height} classes, {min(accuracy):.1f} to {max(accuracy):.1f}% of their test images."
+    )
+    axes = {"xaxis_title": "test images of the class", "yaxis_title": "correct, %"}
+    return figure.update_layout(meta={"alt": alt}, **axes)

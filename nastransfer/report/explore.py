@@ -13,14 +13,14 @@ from nastransfer.report.style import TEMPLATE, empty_figure
 
 
 def sample_images(dataset: Dataset, rows: int = 4, columns: int = 12, seed: int = 2) -> go.Figure:
-    """A sheet of `rows` x `columns` training images of different classes, drawn at random."""
+    """A sheet of `rows` x `columns` training images drawn at random, as many classes among them as there is room for."""
     manifest = dataset.manifest.part("train")
     generator = np.random.default_rng(seed)
     labels = manifest.rows["label"].to_numpy()
     order = generator.permutation(len(labels))
     _, first = np.unique(labels[order], return_index=True)
-    chosen = order[np.sort(first)][: rows * columns]
-    chosen = np.concatenate([chosen, order[: rows * columns - len(chosen)]])
+    shown = order[np.sort(first)]
+    chosen = np.concatenate([shown, order[~np.isin(order, shown)]])[: rows * columns]
     images, _ = dataset.read_images(manifest.take(np.isin(np.arange(len(labels)), chosen)))
     side = images.shape[-1]
     sheet = np.full((rows * (side + 1), columns * (side + 1), 3), 255, dtype=np.uint8)
@@ -31,7 +31,8 @@ def sample_images(dataset: Dataset, rows: int = 4, columns: int = 12, seed: int 
     title = f"{dataset.name}: {kind} of {dataset.domain}"
     figure = go.Figure(go.Image(z=sheet, hoverinfo="skip"), layout={"template": TEMPLATE, "title": title})
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
-    return figure.update_layout(height=90 + 60 * rows, margin={"l": 10, "r": 10, "b": 10})
+    alt = f"{title}, {len(images)} of them drawn at random."
+    return figure.update_layout(height=90 + 60 * rows, margin={"l": 10, "r": 10, "b": 10}, meta={"alt": alt})
 
 
 def proxy_histogram(dataset: Dataset, classes: int, percent: int = 100, seed: int = 2) -> go.Figure:

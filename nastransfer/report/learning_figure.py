@@ -12,7 +12,7 @@ from nastransfer.report.arms import trainings
 from nastransfer.report.grid import Properties, Sheet, Words
 from nastransfer.report.marks import axis_range, line_key, with_hover
 from nastransfer.report.names import method_name, set_name
-from nastransfer.report.style import Look, empty_figure, method_looks, translucent
+from nastransfer.report.style import DASHES, Look, empty_figure, method_looks, translucent
 
 TITLE = "Learning curves of the final trainings"
 NOTE = (
@@ -22,8 +22,6 @@ NOTHING = "No learning curve yet: the first one appears when a training on a tar
 
 _PANEL_PIXELS = 260
 _MOST_POINTS = 120
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-"""Methods differ in their dashes too, for print in grey."""
 
 
 def learning_curves(frame: pl.DataFrame, histories: Mapping[str, pl.DataFrame]) -> go.Figure:
@@ -41,7 +39,7 @@ def learning_curves(frame: pl.DataFrame, histories: Mapping[str, pl.DataFrame]) 
         str(target): runs for (target,), runs in rows.sort("target").group_by("target", maintain_order=True)
     }
     looks = method_looks(rows["method"])
-    dashes = {method: _DASHES[place % len(_DASHES)] for place, method in enumerate(looks)}
+    dashes = {method: DASHES[place % len(DASHES)] for place, method in enumerate(looks)}
     keys = [
         line_key(method_name(method), color=look.colour, dash=dashes[method])
         for method, look in looks.items()

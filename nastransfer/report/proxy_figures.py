@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +17,7 @@ from nastransfer.data.descriptors import class_histogram
 from nastransfer.data.manifest import PARTS, Manifest
 from nastransfer.report import curves
 from nastransfer.report.names import set_name
-from nastransfer.report.style import COLOURS, NEUTRAL, TEMPLATE, empty_figure, translucent
+from nastransfer.report.style import COLOURS, DASHES, NEUTRAL, TEMPLATE, empty_figure, translucent
 
 # Beyond these a bar for each class is a smear, and the small classes are not seen at all.
 _MOST_BARS = 200
@@ -48,17 +49,23 @@ def rank_curves(sizes: Mapping[str, Sequence[int]], title: str) -> go.Figure:
     `sizes`: name in the legend -> images of each class, in any order.
     """
     figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 380})
-    for colour, (name, values) in zip(COLOURS, sizes.items(), strict=False):
+    for place, (name, values) in enumerate(sizes.items()):
         rank, size = _curve(np.asarray(values))
+        shown = html.escape(name)
         figure.add_scatter(
             x=rank,
             y=size,
-            name=name,
+            name=shown,
             mode="lines+markers" if len(rank) < 3 else "lines",
-            line={"color": colour, "width": 2},
-            hovertemplate="class %{x}: %{y} images<extra>" + name + "</extra>",
+            line={"color": COLOURS[place % len(COLOURS)], "dash": DASHES[place % len(DASHES)], "width": 2},
+            hovertemplate="class %{x}: %{y} images<extra>" + shown + "</extra>",
         )
-    return _logarithmic(figure).update_layout(showlegend=len(sizes) > 1)
+    words = [
+        f"{name} {max(values, default=0):,} down to {min(values, default=0):,}"
+        for name, values in sizes.items()
+    ]
+    alt = f"{title}, images of a class: {'; '.join(words)}."
+    return _logarithmic(figure).update_layout(showlegend=len(sizes) > 1, meta={"alt": alt})
 
 
 def proxy_against_parent(proxy: Manifest, parent: Manifest) -> go.Figure:
@@ -91,7 +98,7 @@ def proxy_against_parent(proxy: Manifest, parent: Manifest) -> go.Figure:
         name=f"proxy: {len(kept):,} classes{shown}, {sum(kept.values()):,} images",
         mode="markers",
         marker={"color": COLOURS[0], "size": 6 if len(drawn) < 200 else 4, "opacity": 0.8},
-        customdata=[dot[2] for dot in drawn],
+        customdata=[html.escape(dot[2]) for dot in drawn],
         hovertemplate="%{customdata}: %{y} images kept<extra></extra>",
     )
     words = f"{title}. Parent: {int(sizes.sum())} images; proxy: {len(kept)} classes, {sum(kept.values())} images."
@@ -156,7 +163,7 @@ def images_by_class(dataset: Dataset, classes: int = 8, images: int = 10) -> go.
     title = f"{set_name(dataset.name)}, {_selection(dataset.manifest)}: {dataset.domain}"
     figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 90 + 60 * len(chosen)})
     figure.add_image(source=_address(sheet, sharp=native < _SMALLEST_THUMBNAIL), hoverinfo="skip")
-    named = [f"{_short(name)} ({histogram[name]:,})" for name in chosen]
+    named = [html.escape(f"{_short(name)} ({histogram[name]:,})") for name in chosen]
     figure.update_xaxes(visible=False)
     middles = [row * (side + 2) + side / 2 for row in range(len(chosen))]
     figure.update_yaxes(tickvals=middles, ticktext=named, showgrid=False, ticks="")
