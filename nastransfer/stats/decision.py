@@ -16,6 +16,10 @@ an arm that falls short of the best by more than the tolerance, and at most 5% r
 from random sampling. The best set holds the best arm in at least 90%. Its limits: of two arms that are equal and far
 ahead of the rest, one is named alone in a tenth of the studies; spreads five times apart at 2 runs raise the 5% to 10%;
 and one arm far ahead of many equal ones is expected up to 0.8 points below its true RI, rather than too high.
+
+P(best) averages over how far apart the arms may be. Over studies in which that varies as assumed the leader's is right
+within 3 points, at 10 arms of 2 runs within 6. Where all RIs lie within a third of one run's spread it is too high, by
+10 to 13 points at 2 runs and 6 to 7 at 5; of such studies at most 2% recommend an arm.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ class World:
     """True RI of each arm over random sampling (percent), the spread of its runs (percent of the mean), its runs.
 
     Where `ri_spread` is given, true RIs are drawn anew for each study from a normal distribution of that width around
-    `ri`; likewise spreads, by a log-normal factor of width `unequal`.
+    `ri`; likewise spreads, by a log-normal factor of width `unequal`. With `as_assumed` that width is itself drawn for
+    each study, from the half-Cauchy distribution of scale `ri_spread` that the decision assumes, up to 10 times it.
     """
 
     ri: Sequence[float]
@@ -45,11 +46,13 @@ class World:
     noise: Noise = normal
     ri_spread: float = 0.0
     unequal: float = 0.0
+    as_assumed: bool = False
 
     def study(self, rng: np.random.Generator) -> tuple[dict[str, list[float]], dict[str, float]]:
         """Accuracies by arm, and the true RI of each; random sampling has a mean of 60%."""
         arms = [f"arm {number}" for number in range(len(self.ri))]
-        truth = np.asarray(self.ri) + self.ri_spread * rng.standard_normal(len(arms))
+        width = self.ri_spread * (min(np.tan(np.pi / 2.0 * rng.random()), 10.0) if self.as_assumed else 1.0)
+        truth = np.asarray(self.ri) + width * rng.standard_normal(len(arms))
         spreads = np.broadcast_to(np.asarray(self.spreads), len(arms))
         runs = np.broadcast_to(np.asarray(self.runs), len(arms))
         found, true = {}, {**dict(zip(arms, truth.tolist(), strict=True)), RANDOM: 0.0}
@@ -121,6 +124,11 @@ class Rates:
     def right_share(self) -> float:
         """Share of studies that recommend the very best arm."""
         return self.best_named / self.studies
+
+    @property
+    def overrated(self) -> float:
+        """By how much the leader's mean P(best) is above the share of studies in which it is the best."""
+        return (self.p_leader - self.leader_best) / self.studies
 
     def figures(self) -> dict[str, float]:
         """Shares and means, rounded, for the campaign's record."""
