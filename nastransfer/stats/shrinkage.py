@@ -12,12 +12,12 @@ the scale of log mean accuracies, where a difference is a relative improvement:
   makes corrections for many comparisons needless (Gelman, Hill and Yajima 2012).
 
 Two choices were weighed by simulation (300 studies of each world of tests/stats/test_decision_rates.py). Where all RIs
-lie within a third of one run's spread, 2 runs an arm leave the width to its prior and P(best) comes out 9 to 12 points
-too high; a prior a quarter as wide takes off half of that, and makes it 4 to 5 points too low where RIs lie one spread
-apart. The width is weighed with variances as estimated, only the means' noise has their uncertainty: variances drawn
-together with the width correct P(best) at 2 runs by another 3 to 7 points, but take an arm far ahead for one of large
-spread: one 4% ahead of three is then recommended in 2% of the studies of 2 runs rather than 72%, and expected 2 points
-too low.
+lie within a third of one run's spread, 2 runs an arm leave the width to its prior, and P(best) comes out 9 to 12 points
+too high. A prior a quarter as wide takes off a third to a half of that, and makes P(best) 4 to 5 points too low where
+RIs lie one spread apart. And the width is weighed with the variances as estimated; only the noise of the means has
+their uncertainty. Drawing variances together with the width lowers P(best) at 2 runs by the 3 to 5 points that it is
+too high over all studies, but takes an arm far ahead for one of large spread: one 4% ahead of three is then recommended
+in 2% of the studies of 2 runs rather than in 72%, and expected 2 points too low.
 """
 
 from __future__ import annotations
