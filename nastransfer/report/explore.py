@@ -13,7 +13,7 @@ from nastransfer.report.style import TEMPLATE, empty_figure
 
 
 def sample_images(dataset: Dataset, rows: int = 4, columns: int = 12, seed: int = 2) -> go.Figure:
-    """A sheet of `rows` x `columns` training images drawn at random, as many classes among them as there is room for."""
+    """A sheet of `rows` x `columns` training images drawn at random, of as many classes as there is room for."""
     manifest = dataset.manifest.part("train")
     generator = np.random.default_rng(seed)
     labels = manifest.rows["label"].to_numpy()
