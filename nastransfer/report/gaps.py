@@ -37,12 +37,11 @@ def gaps_of(trained: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
         augment_seeds = {
             target: part["augment_seed"].n_unique() for (target,), part in runs.group_by("target")
         }
-        for key, part in runs.group_by(*_ARM, "target", maintain_order=True):
-            about = dict(zip((*_ARM, "target"), key, strict=True))
+        counted = pl.struct("search_seed", "augment_seed").n_unique().alias("finished")
+        for about in runs.group_by(*_ARM, "target").agg(counted).iter_rows(named=True):
             expected = (draws if about["method"] == RANDOM else len(seeds)) * augment_seeds[about["target"]]
-            finished = part.select("search_seed", "augment_seed").n_unique()
-            if finished < expected:
-                rows.append({**about, "finished": finished, "expected": expected})
+            if about["finished"] < expected:
+                rows.append({**about, "expected": expected})
     idle = searches.join(trained, on=_ARM, how="anti", nulls_equal=True)
     rows += [{**about, "finished": 0} for about in idle.select(_ARM).unique(maintain_order=True).to_dicts()]
     return pl.DataFrame(rows, _COLUMNS).sort(*_ARM, "target", nulls_last=True)
