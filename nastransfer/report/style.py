@@ -59,6 +59,8 @@ _OTHER_SYMBOLS = (
 _TARGET_COLOURS = ("#332288", "#882255", "#999933", "#44AA99", "#CC6677", "#DDCC77")
 _TARGET_SYMBOLS = ("hexagon", "star", "triangle-down", "cross", "bowtie", "hourglass")
 
+_SWALLOWED = 75  # brightness out of 255
+
 _LINES = {"gridcolor": "rgba(127,127,127,0.25)", "linecolor": NEUTRAL, "zeroline": False, "automargin": True}
 
 pio.templates[TEMPLATE] = go.layout.Template(
@@ -132,18 +134,32 @@ def target_looks(targets: Iterable[str]) -> dict[str, Look]:
 
 def darker(colour: str) -> str:
     """`#rrggbb` at 80%: outlines and bars that hold on white paper where the colour itself is pale."""
-    return "#" + "".join(f"{int(0.8 * int(colour[at : at + 2], 16)):02X}" for at in (1, 3, 5))
+    return "#" + "".join(f"{int(0.8 * part):02X}" for part in _parts(colour))
 
 
 def translucent(colour: str, opacity: float) -> str:
     """`#rrggbb` as an rgba() colour."""
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    red, green, blue = _parts(colour)
     return f"rgba({red},{green},{blue},{opacity})"
 
 
+def _seen_on_dark(colour: str) -> str:
+    """`#rrggbb`, half way to white where a dark page would swallow it."""
+    red, green, blue = _parts(colour)
+    if 0.2126 * red + 0.7152 * green + 0.0722 * blue > _SWALLOWED:
+        return colour
+    return "#" + "".join(f"{(part + 255) // 2:02X}" for part in (red, green, blue))
+
+
+def _parts(colour: str) -> list[int]:
+    return [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+
+
 def on_dark(figure: go.Figure) -> go.Figure:
-    """The figure for a dark page: light text, the page's own background, and bars as light as their marks."""
+    """The figure for a dark page: light text, the page's own background, no dark marks, and bars as light as these."""
     for trace in figure.select_traces({"type": "scatter"}):
+        if isinstance(trace.marker.color, str) and trace.marker.color.startswith("#"):
+            trace.marker.color = _seen_on_dark(trace.marker.color)
         for bar in (trace.error_x, trace.error_y):
             if bar.color is not None:
                 bar.color = trace.marker.color

@@ -14,7 +14,15 @@ import polars as pl
 import pytest
 
 from nastransfer.report.figures import FIGURES, genotype_map, standalone_html
-from nastransfer.report.style import COLOURS, TEMPLATE, empty_figure, method_looks, on_dark, wrapped
+from nastransfer.report.style import (
+    COLOURS,
+    TEMPLATE,
+    empty_figure,
+    method_looks,
+    on_dark,
+    target_looks,
+    wrapped,
+)
 from nastransfer.study.frame import results_frame
 from nastransfer.study.published import published
 from tests.report.made_study import made_study
@@ -236,6 +244,9 @@ def test_dark_pages_and_long_words() -> None:
     figure = on_dark(empty_figure("nothing"))
     assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
     assert wrapped("a < b and more", 6) == "a &lt; b<br>and<br>more"
+    pairs = on_dark(FIGURES["descriptors"].draw(OWN))
+    assert "#332288" in target_looks(["cifar100"])["cifar100"].colour
+    assert "#332288" not in {trace.marker.color for trace in pairs.data}, "indigo is not seen on a dark page"
     lit = on_dark(FIGURES["accuracy-by-method"].draw(small_study()))
     bars = [trace for trace in lit.data if trace.error_x.color is not None]
     assert bars
