@@ -45,7 +45,7 @@ _HOMES = {
     "published": "study.published",
     "decide": "advice",
     "write_report": "advice",
-    "claims": "report.claims",
+    "claims": "report.claims.table",
     "begin": "study.task",
     "parameters": "study.task",
 }

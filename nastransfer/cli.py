@@ -12,8 +12,8 @@ import polars as pl
 import typer
 
 from nastransfer.advice import decision_of, write_report
-from nastransfer.report.claims import claims as claims_of
-from nastransfer.report.claims_shown import claims_text
+from nastransfer.report.claims.shown import claims_text
+from nastransfer.report.claims.table import claims as claims_of
 from nastransfer.report.decide_text import decision_text
 from nastransfer.report.tables import ri_table, ri_text
 from nastransfer.report.targets import target_table, target_text

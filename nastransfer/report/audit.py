@@ -1,7 +1,7 @@
 """The papers' printed numbers held against each other and against what their texts say of them: computed, not typed.
 
 A finding says what was checked, whether it holds, and the arithmetic that shows it. Claims of the paper that a study of
-one's own can test are another matter: see `nastransfer.report.claims`.
+one's own can test are another matter: see `nastransfer.report.claims.table`.
 """
 
 from __future__ import annotations

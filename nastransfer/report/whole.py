@@ -11,9 +11,9 @@ from plotly.offline import get_plotlyjs
 
 from nastransfer.report.arms import trainings
 from nastransfer.report.audit import audit, audit_html
-from nastransfer.report.claims import claims
-from nastransfer.report.claims_audit import claims_audit, claims_audit_html
-from nastransfer.report.claims_shown import claim_rules_html, claims_html
+from nastransfer.report.claims.audit import claims_audit, claims_audit_html
+from nastransfer.report.claims.shown import claim_rules_html, claims_html
+from nastransfer.report.claims.table import claims
 from nastransfer.report.decide import Decision, decision
 from nastransfer.report.decide_text import decision_html
 from nastransfer.report.figures import FIGURES, Entry

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nastransfer.report.evidence import Cell
+from nastransfer.report.claims.evidence import Cell
 from nastransfer.stats.contrast import NO_MARGIN, Effect, Margin, runs_to_show, shows_above, shows_below
 
 ALPHA = 0.025  # of each side: what a 95% interval shows

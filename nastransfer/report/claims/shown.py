@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from nastransfer.report.claims import CONTRADICTED, NOT_TESTABLE, SUPPORTED, UNDERPOWERED, all_claims
+from nastransfer.report.claims.table import CONTRADICTED, NOT_TESTABLE, SUPPORTED, UNDERPOWERED, all_claims
 from nastransfer.report.markup import html_table
 from nastransfer.report.names import listed
 

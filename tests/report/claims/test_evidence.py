@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nastransfer.report.evidence import Cell, cut_short, domain, evidence, pairs, whole_classes, within
-from nastransfer.report.settings import VARIED, main_setting, varied
+from nastransfer.report.claims.evidence import Cell, cut_short, domain, evidence, pairs, whole_classes, within
+from nastransfer.report.claims.settings import VARIED, main_setting, varied
 from nastransfer.stats.contrast import Side
 from nastransfer.study.frame import results_frame
 from tests.report.rows import small_study, study, training

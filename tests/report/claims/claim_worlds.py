@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nastransfer.report.evidence import Cell, Evidence
-from nastransfer.report.settings import VARIED, varied
+from nastransfer.report.claims.evidence import Cell, Evidence
+from nastransfer.report.claims.settings import VARIED, varied
 from nastransfer.stats.contrast import log_mean
 from nastransfer.study.frame import results_frame
 

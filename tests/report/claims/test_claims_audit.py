@@ -7,8 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nastransfer.report.claims import all_claims
-from nastransfer.report.claims_audit import (
+from nastransfer.report.claims.audit import (
     AUDIT_COLUMNS,
     CANNOT_BE_TOLD,
     CONSISTENT,
@@ -17,6 +16,7 @@ from nastransfer.report.claims_audit import (
     claims_audit,
     claims_audit_html,
 )
+from nastransfer.report.claims.table import all_claims
 from nastransfer.report.derived import implied_random_top1
 from nastransfer.study.published import published
 

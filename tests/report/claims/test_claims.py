@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nastransfer.report.claims import (
+from nastransfer.report.claims.shown import claim_rules_html, claims_html, claims_summary, claims_text
+from nastransfer.report.claims.table import (
     CLAIM_COLUMNS,
     COMPARISON_COLUMNS,
     CONTRADICTED,
@@ -21,9 +22,8 @@ from nastransfer.report.claims import (
     claim_comparisons,
     claims,
 )
-from nastransfer.report.claims_shown import claim_rules_html, claims_html, claims_summary, claims_text
 from nastransfer.study.frame import results_frame
-from tests.report.claim_worlds import DRAWN, WORLDS, World, by_source, only
+from tests.report.claims.claim_worlds import DRAWN, WORLDS, World, by_source, only
 from tests.report.made_study import made_study
 from tests.report.rows import small_study, study, training
 

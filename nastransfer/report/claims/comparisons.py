@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nastransfer.report.evidence import Cell, Evidence
+from nastransfer.report.claims.evidence import Cell, Evidence
+from nastransfer.report.claims.verdicts import Comparison, Kind
 from nastransfer.report.names import listed
-from nastransfer.report.verdicts import Comparison, Kind
 from nastransfer.stats.contrast import Contrast
 
 NEEDS_MARGIN = ("alike", "not above", "not below")

@@ -1,4 +1,4 @@
-"""Rules of the claims on methods, random sampling and the final training. Of a rule: see `claims_proxies`."""
+"""Rules of the claims on methods, random sampling and the final training. Of a rule: see `proxies`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any as Value
 import numpy as np
 import polars as pl
 
-from nastransfer.report.claims_proxies import HALF_AN_ORDER, Rule
-from nastransfer.report.comparisons import against, average_over_random, by, compared, over_random
-from nastransfer.report.evidence import Cell, Evidence
+from nastransfer.report.claims.comparisons import against, average_over_random, by, compared, over_random
+from nastransfer.report.claims.evidence import Cell, Evidence
+from nastransfer.report.claims.proxies import HALF_AN_ORDER, Rule
+from nastransfer.report.claims.verdicts import AllOf, AnyOf, Comparison, Node
 from nastransfer.report.names import RANDOM, listed, method_name, set_name
-from nastransfer.report.verdicts import AllOf, AnyOf, Comparison, Node
 from nastransfer.stats.contrast import NO_MARGIN, Contrast, Margin, Side, log_gain, log_spread, trend
 from nastransfer.stats.two_factors import variance_difference
 

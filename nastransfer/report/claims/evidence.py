@@ -12,8 +12,8 @@ import polars as pl
 from nastransfer.data.catalogue import PUBLIC
 from nastransfer.data.proxies import proxies
 from nastransfer.report.arms import Arm, arms, baselines, per_search
+from nastransfer.report.claims.settings import main_setting, varied
 from nastransfer.report.names import RANDOM, method_name, set_name, source_name
-from nastransfer.report.settings import main_setting, varied
 from nastransfer.stats.contrast import Margin, Side, log_mean
 
 # Sets whose images are part of another's: a proxy of the first is one of the second's own.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from nastransfer.report.evidence import Cell
-from nastransfer.report.verdicts import (
+from nastransfer.report.claims.evidence import Cell
+from nastransfer.report.claims.verdicts import (
     ALPHA,
     AllOf,
     AnyOf,

@@ -1,7 +1,7 @@
 """What the paper concludes, each conclusion tested in a study's own results: supported, contradicted, underpowered, or
 not testable, with the comparison that decided and the number of runs that are missing.
 
-The claims are data (`claims.yaml`); their rules are in `claims_proxies` and `claims_training`.
+The claims are data (`claims.yaml`); their rules are in `proxies` and `training`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 import polars as pl
 import yaml
 
-from nastransfer.report import claims_proxies, claims_training
-from nastransfer.report.claims_proxies import Rule
-from nastransfer.report.evidence import Cell, Evidence, evidence
+from nastransfer.report.claims import proxies, training
+from nastransfer.report.claims.evidence import Cell, Evidence, evidence
+from nastransfer.report.claims.proxies import Rule
+from nastransfer.report.claims.verdicts import Judged, found, judge, judgeable, leaves, outcomes
 from nastransfer.report.names import RANDOM, listed
-from nastransfer.report.verdicts import Judged, found, judge, judgeable, leaves, outcomes
 from nastransfer.stats.contrast import percent
 
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
@@ -86,7 +86,7 @@ COMPARISON_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
 }
 
 _MOST_LISTED = 4
-RULES = {rule.__name__: rule for rule in (*claims_proxies.RULES, *claims_training.RULES)}
+RULES = {rule.__name__: rule for rule in (*proxies.RULES, *training.RULES)}
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Claim:
 @cache
 def all_claims() -> tuple[Claim, ...]:
     """The claims of methods.md 9.5b, in the paper's order."""
-    text = (resources.files("nastransfer.report") / "claims.yaml").read_text(encoding="utf-8")
+    text = (resources.files("nastransfer.report.claims") / "claims.yaml").read_text(encoding="utf-8")
     return tuple(Claim(**entry) for entry in yaml.safe_load(text))
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
-from nastransfer.report.comparisons import against, by, groups, over_random
-from nastransfer.report.evidence import (
+from nastransfer.report.claims.comparisons import against, by, groups, over_random
+from nastransfer.report.claims.evidence import (
     SAME_KIND,
     SAME_SIZE,
     Cell,
@@ -21,8 +21,8 @@ from nastransfer.report.evidence import (
     whole_classes,
     within,
 )
+from nastransfer.report.claims.verdicts import AllOf, Comparison, Node
 from nastransfer.report.names import listed, method_name
-from nastransfer.report.verdicts import AllOf, Comparison, Node
 
 RANKED = ("darts2", "enas", "nao")
 # log10 of the times that a source is smaller than the target from which that reads as two orders of magnitude

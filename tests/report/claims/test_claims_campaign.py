@@ -7,11 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from nastransfer.report.claims import CONTRADICTED, SUPPORTED, all_claims
-from nastransfer.report.evidence import evidence
-from nastransfer.report.verdicts import Comparison, Kind, judge, judgeable
+from nastransfer.report.claims.evidence import evidence
+from nastransfer.report.claims.table import CONTRADICTED, SUPPORTED, all_claims
+from nastransfer.report.claims.verdicts import Comparison, Kind, judge, judgeable
 from nastransfer.stats.contrast import Contrast, Margin, log_mean
-from tests.report.claim_worlds import WORLDS, World
+from tests.report.claims.claim_worlds import WORLDS, World
 
 FEW, MANY, STUDIES = 3, 40, 200
 VERDICTS = {True: SUPPORTED, False: CONTRADICTED, None: "neither"}

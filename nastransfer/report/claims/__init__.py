@@ -1,0 +1,1 @@
+"""What the paper concludes, as data, and the verdict that a study's own results give on it."""
