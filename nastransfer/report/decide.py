@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -103,7 +103,8 @@ def decision(
     several protocols on it, and for NaN and impossible accuracies.
     """
     trained = _trained_on(frame, target)
-    searched, baseline = arms_of(trained), baselines_of(trained)
+    searched = arms_of(trained)
+    baseline = _baseline(trained, searched)
     names = _names([*searched, *baseline])
     found = dict(zip(names, [*searched, *baseline], strict=True))
     costs = {name: _cost(arm, frame) for name, arm in found.items()}
@@ -141,6 +142,18 @@ def _trained_on(frame: pl.DataFrame, target: str) -> pl.DataFrame:
             "baseline: filter the results to one of them"
         )
     return trained
+
+
+def _baseline(trained: pl.DataFrame, searched: Sequence[Arm]) -> list[Arm]:
+    """Random sampling with the augment seeds that the searched genotypes have, all of it where they share none."""
+    everything = baselines_of(trained)
+    used = {seed for arm in searched for seed in arm.runs["augment_seed"]}
+    kept = baselines_of(trained.filter(pl.col("augment_seed").is_in(used, nulls_equal=True)))
+    if not kept:
+        return everything
+    alone = sorted(set(everything[0].runs["augment_seed"]) - used, key=str)
+    note = f"augment seed {listed(alone)} left out: no searched genotype has it"
+    return [replace(kept[0], notes=(note,))] if alone else kept
 
 
 def _names(arms: Sequence[Arm]) -> list[str]:

@@ -81,6 +81,18 @@ def test_rows_by_hand() -> None:
     assert table["p_best"].sum() == pytest.approx(1.0)
 
 
+def test_random_sampling_counts_with_the_augment_seeds_of_the_searches() -> None:
+    """Random genotypes score 9 points more with augment seed 3, with which no searched genotype was trained."""
+    frame = clear_study()
+    other = [training("random", draw, 79.0 + draw, augment_seed=3, run=f"o-{draw}") for draw in range(4)]
+    found = decide(pl.concat([frame, study(*other)]), "glyphs")
+    assert found.drop("note").equals(decide(frame, "glyphs").drop("note"))
+    notes = dict(found.select("pair", "note").iter_rows())
+    assert notes[RANDOM] == "augment seed 3 left out: no searched genotype has it"
+    alone = pl.concat([frame.filter(pl.col("method") != "random"), study(*other)])
+    assert decide(alone, "glyphs").filter(pair=RANDOM)["top1_mean"].to_list() == [80.5]
+
+
 def test_costs_are_medians_of_the_searches_with_their_proxys_own() -> None:
     """Searches of 20, 30 and 40 s; 2, 3 and 4 s on a proxy that took 7 s; random sampling searches nothing."""
     rows = {row["pair"]: row for row in decide(clear_study(), "glyphs").iter_rows(named=True)}
