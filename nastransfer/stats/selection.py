@@ -11,6 +11,7 @@ from nastransfer.stats.estimate import FEWEST_RUNS, Estimate, groups
 from nastransfer.stats.sample import sample, t_quantile
 
 CONFIDENCE = 0.95
+ROUNDING = 1e-9  # percentage points
 FEWEST_FOR_INTERVAL = 3  # without one of its runs an arm must still have two halves
 
 
@@ -38,8 +39,9 @@ def winners_curse(
     The interval of `naive` is Student's, as if the arm had not been chosen; those of the other two are Student's with
     the standard error of a jackknife over runs and the smallest arm's degrees of freedom. In simulations of 3 to 12
     arms of 5 to 8 normal runs, alike or apart, they cover 94-100% (2,000 each). All is None with fewer than 2 arms or
-    with fewer than 2 runs in an arm, the intervals of `honest` and `optimism` with fewer than 3. `ValueError` without
-    any arm, for accuracies (NaN too) outside of 0 to 100, and for fewer than 1 split.
+    with fewer than 2 runs in an arm, the intervals of `honest` and `optimism` with fewer than 3 and where leaving out
+    any run changes nothing. `ValueError` without any arm, for accuracies (NaN too) outside of 0 to 100, and for fewer
+    than 1 split.
     """
     if splits < 1:
         raise ValueError(f"splits is {splits}; at least 1 is needed")
@@ -87,11 +89,15 @@ def _split_scores(
         choosing[arm], scoring[arm] = own
         variances += (len(values) - 1) * np.var(found, axis=0)
     half = t_quantile(fewest - 1, CONFIDENCE) * np.sqrt(variances)
-    ends = [
-        (value - width, value + width)
-        for value, width in zip((honest, optimism), map(float, half), strict=True)
-    ]
-    return Estimate(honest, *ends[0], fewest), Estimate(optimism, *ends[1], fewest)
+    return _about(honest, float(half[0]), fewest), _about(optimism, float(half[1]), fewest)
+
+
+def _about(value: float, half: float, n: int) -> Estimate:
+    if half < ROUNDING:
+        return Estimate(
+            value, None, None, n, "whichever run is left out, it is the same: the runs show no noise"
+        )
+    return Estimate(value, value - half, value + half, n)
 
 
 def _halves(values: np.ndarray, seed: list[int], splits: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ independent run; None stands for a run without a result and is left out, NaN is 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -70,7 +71,11 @@ def dunnett(arms: Mapping[str, Runs], acc_random: Runs, seed: int = 2) -> dict[s
     tested = {name: values for name, values in own.items() if len(values) >= FEWEST_RUNS}
     if not tested or len(random) < FEWEST_RUNS or all(map(is_flat, [random, *tested.values()])):
         return dict.fromkeys(own)
-    found = against_control(*tested.values(), control=random, rng=np.random.default_rng(seed))
+    with (
+        warnings.catch_warnings()
+    ):  # scipy doubts the variance of a side whose runs are all equal, which is 0
+        warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
+        found = against_control(*tested.values(), control=random, rng=np.random.default_rng(seed))
     p_values = dict(zip(tested, map(float, found.pvalue), strict=True))
     return {name: p_values.get(name) for name in own}
 

@@ -77,6 +77,8 @@ def test_few_runs_are_said() -> None:
     flat = winners_curse({"a": [71.1] * 3, "b": [70.0, 70.1, 70.2]})
     assert (flat.naive.low, flat.best) == (None, "a")
     assert "all equal" in str(flat.naive.reason)
+    assert (flat.honest.estimate, flat.honest.low, flat.optimism.high) == (pytest.approx(71.1), None, None)
+    assert "the runs show no noise" in str(flat.honest.reason)
 
 
 def test_bad_input_is_refused() -> None:

@@ -81,6 +81,12 @@ def test_dunnett_is_scipys_and_corrects_for_the_number_of_arms() -> None:
     assert found == dunnett(arms, RANDOM)
 
 
+def test_dunnett_takes_a_side_of_equal_runs() -> None:
+    """One arm: Student's test of 70, 71, 72 against three times 70, t = 1 / sqrt(1/2 * 2/3) of 4 degrees."""
+    expected = 2 * stats.t.sf(math.sqrt(3.0), 4)
+    assert dunnett({"a": [70.0, 71.0, 72.0]}, [70.0] * 3)["a"] == pytest.approx(expected, rel=0.02)
+
+
 def test_holm_by_hand() -> None:
     """Sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1: 0.02, 0.03, 0.06, and 0.04 raised to 0.06."""
     assert holm([0.01, 0.04, None, 0.03, 0.005]) == [
