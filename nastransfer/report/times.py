@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from nastransfer.report.derived import NASTRANSFER
-from nastransfer.report.findings import printed_images
+from nastransfer.report.audit.derived import NASTRANSFER
+from nastransfer.report.audit.findings import printed_images
 from nastransfer.report.markup import html_table
 from nastransfer.report.names import RANDOM, method_name, set_name
 from nastransfer.report.search_work import SearchedSet, SearchWork, search_work

@@ -10,7 +10,7 @@ import polars as pl
 from plotly.offline import get_plotlyjs
 
 from nastransfer.report.arms import trainings
-from nastransfer.report.audit import audit, audit_html
+from nastransfer.report.audit.checks import audit, audit_html
 from nastransfer.report.claims.audit import claims_audit, claims_audit_html
 from nastransfer.report.claims.shown import claim_rules_html, claims_html
 from nastransfer.report.claims.table import claims

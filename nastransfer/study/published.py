@@ -3,7 +3,7 @@
 They lie in `published.json` beside this file, in the shape of the papers' tables. A number that was not published is
 no row; what a table does not say (its protocol's batch size, its number of runs) is null. `top1_last` holds printed
 accuracies although NASTransfer does not say whether they are of the last or of the best epoch. What follows from
-printed numbers by arithmetic is no published number: see `nastransfer.report.derived`.
+printed numbers by arithmetic is no published number: see `nastransfer.report.audit.derived`.
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from typing import Any as Value
 
 import polars as pl
 
+from nastransfer.report.audit.derived import IMPLIED, NASTRANSFER, derived
 from nastransfer.report.claims.evidence import Cell, Evidence
 from nastransfer.report.claims.settings import VARIED
 from nastransfer.report.claims.table import RULES, Claim, all_claims
 from nastransfer.report.claims.verdicts import AllOf, Comparison, Node, leaves
-from nastransfer.report.derived import IMPLIED, NASTRANSFER, derived
 from nastransfer.report.markup import html_table
 from nastransfer.report.names import RANDOM
 from nastransfer.stats.contrast import Side

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nastransfer.report.audit.derived import implied_random_top1
 from nastransfer.report.claims.audit import (
     AUDIT_COLUMNS,
     CANNOT_BE_TOLD,
@@ -17,7 +18,6 @@ from nastransfer.report.claims.audit import (
     claims_audit_html,
 )
 from nastransfer.report.claims.table import all_claims
-from nastransfer.report.derived import implied_random_top1
 from nastransfer.study.published import published
 
 

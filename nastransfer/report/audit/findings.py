@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from nastransfer.report.derived import NASTRANSFER
+from nastransfer.report.audit.derived import NASTRANSFER
 from nastransfer.report.names import method_name, source_name
 from nastransfer.study import published
 

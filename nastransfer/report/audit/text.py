@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import polars as pl
 
-from nastransfer.report.derived import NASTRANSFER
-from nastransfer.report.findings import Finding, arm_name
+from nastransfer.report.audit.derived import NASTRANSFER
+from nastransfer.report.audit.findings import Finding, arm_name
 from nastransfer.report.names import listed, method_name, set_name
 from nastransfer.study import published
 

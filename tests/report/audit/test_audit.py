@@ -7,9 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from nastransfer.report.audit import audit, audit_frame, audit_html, inconsistencies
-from nastransfer.report.audit_tables import sign_flips
-from nastransfer.report.derived import (
+from nastransfer.report.audit.checks import audit, audit_frame, audit_html, inconsistencies
+from nastransfer.report.audit.derived import (
     BESIDE,
     DERIVED_COLUMNS,
     FILES,
@@ -19,7 +18,8 @@ from nastransfer.report.derived import (
     ri_range,
     rounded,
 )
-from nastransfer.report.findings import Finding
+from nastransfer.report.audit.findings import Finding
+from nastransfer.report.audit.tables import sign_flips
 from nastransfer.study.published import published
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import polars as pl
 
-from nastransfer.report.derived import BESIDE, FILES, IMPLIED, derived, implied_random_top1
-from nastransfer.report.findings import (
+from nastransfer.report.audit.derived import BESIDE, FILES, IMPLIED, derived, implied_random_top1
+from nastransfer.report.audit.findings import (
     Finding,
     arm_name,
     printed_images,

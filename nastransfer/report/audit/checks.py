@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from nastransfer.report.audit_tables import TABLE_CHECKS
-from nastransfer.report.audit_text import TEXT_CHECKS
-from nastransfer.report.findings import Finding
+from nastransfer.report.audit.findings import Finding
+from nastransfer.report.audit.tables import TABLE_CHECKS
+from nastransfer.report.audit.text import TEXT_CHECKS
 from nastransfer.report.markup import html_table
 
 CAPTION = "The published numbers against each other"
