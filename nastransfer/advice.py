@@ -8,10 +8,13 @@ import polars as pl
 
 from nastransfer.report.arms import ABLATIONS, RANK_AGREEMENT
 from nastransfer.report.decide import Decision, decision
-from nastransfer.report.whole import report_files
+from nastransfer.report.whole import Beside, report_files, targets_of
 from nastransfer.stats.decision import TOLERANCE_PERCENT
 from nastransfer.study.ledger import Ledger, StudyRecords, locate, results
+from nastransfer.study.records import CorruptRecord
 from nastransfer.study.spec import Source
+
+_MOST_CURVES = 300
 
 
 def decide(
@@ -45,12 +48,31 @@ def planned_on(records: StudyRecords, target: str) -> int | None:
     return sum(Source.model_validate(task.parameters["target"]).label == target for task in counted) or None
 
 
+def _histories(records: StudyRecords, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Histories of a study's own trainings, evenly thinned to what one page can show; those that can be read."""
+    trained = frame.filter(pl.col("top1_last").is_not_null(), study=records.name, kind="augment")
+    runs = set(trained["run"].sort().gather_every(-(-trained.height // _MOST_CURVES) or 1))
+    found = {}
+    for attempt in records.attempts():
+        run = records.run_name(attempt)
+        try:
+            history = attempt.read_frame("history") if run in runs else None
+        except CorruptRecord:
+            continue  # the study's status names it; the figure says how many trainings it shows
+        if history is not None and {"epoch", "top1"} <= set(history.columns):
+            found[run] = history
+    return found
+
+
 def write_report(study: str | Path) -> dict[str, Path]:
     """Write what a study's folder says so far into its `report` folder: one HTML page, tables and figures as files.
 
     The files written, by their names within it (`report.html` is the page). Errors as in `nt.results`.
     """
     folder = locate(study)
-    files = report_files(results(folder), folder.name)
-    records = Ledger(folder.parent).study(folder.name)
+    frame, records = results(folder), Ledger(folder.parent).study(folder.name)
+    planned = {target: planned_on(records, target) for target in targets_of(frame)}
+    status = records.status()
+    beside = Beside(_histories(records, frame), planned, (status.tasks, status.total("done")))
+    files = report_files(frame, folder.name, beside)
     return {name: records.write_report(name, text) for name, text in files.items()}

@@ -10,7 +10,7 @@ import polars as pl
 
 from nastransfer.report.arms import trainings
 from nastransfer.report.grid import Properties, Sheet, Words
-from nastransfer.report.marks import axis_range, line_key, with_hover
+from nastransfer.report.marks import axis_range, how_many, line_key, with_hover
 from nastransfer.report.names import method_name, set_name
 from nastransfer.report.style import DASHES, Look, empty_figure, method_looks, translucent
 
@@ -30,7 +30,8 @@ def learning_curves(frame: pl.DataFrame, histories: Mapping[str, pl.DataFrame]) 
     `histories`: run (as in the frame) -> its history, with the columns epoch and top1. Runs without one are left out.
     `ValueError` as `arms.trainings` says, and for a history without these columns.
     """
-    rows = with_hover(trainings(frame)).filter(pl.col("run").is_in(list(histories)))
+    trained = trainings(frame)
+    rows = with_hover(trained).filter(pl.col("run").is_in(list(histories)))
     curves = {run: _curve(run, histories[run]) for run in rows["run"]}
     rows = rows.filter(pl.col("run").is_in([run for run, curve in curves.items() if not curve.is_empty()]))
     if rows.is_empty():
@@ -44,8 +45,10 @@ def learning_curves(frame: pl.DataFrame, histories: Mapping[str, pl.DataFrame]) 
         line_key(method_name(method), color=look.colour, dash=dashes[method])
         for method, look in looks.items()
     ]
-    words = Words(TITLE, NOTE, _in_words(panels, curves))
-    titles = [f"on {set_name(target)}" for target in panels]
+    some = rows.height < trained.height
+    left = f"{rows.height} of {trained.height} trainings have a curve here." if some else ""
+    words = Words(TITLE, NOTE, _in_words(panels, curves), left)
+    titles = [f"on {set_name(target)}\n{_counts(runs)}" for target, runs in panels.items()]
     sheet = Sheet(words, titles, [_PANEL_PIXELS] * len(panels), keys)
     for number, runs in enumerate(panels.values(), 1):
         _draw(sheet, number, runs, curves, looks, dashes)
@@ -76,7 +79,7 @@ def _draw(
     for row in runs.iter_rows(named=True):
         curve, look = curves[row["run"]], looks[row["method"]]
         values += curve["top1"].to_list()
-        line = {"color": translucent(look.colour, 0.35), "width": 1, "dash": dashes[row["method"]]}
+        line = {"color": translucent(look.colour, 0.35), "width": 1}
         sheet.add(number, _line(curve, line) | _about(row, curve.height))
     for (method,), group in runs.group_by("method", maintain_order=True):
         look = looks[str(method)]
@@ -106,14 +109,18 @@ def _mean(curves: list[pl.DataFrame]) -> pl.DataFrame:
     return joined.filter(pl.col("runs") == len(curves)).sort("epoch")
 
 
+def _counts(runs: pl.DataFrame) -> str:
+    return f"{how_many(runs.group_by('method').len()['len'])} trainings a method"
+
+
 def _in_words(panels: dict[str, pl.DataFrame], curves: dict[str, pl.DataFrame]) -> str:
     said = []
     for target, runs in panels.items():
         parts = []
         for (method,), group in runs.group_by("method", maintain_order=True):
-            ends = [curves[run]["top1"][-1] for run in group["run"]]
-            parts.append(
-                f"{method_name(str(method))}: {len(ends)} runs, {min(ends):.1f} to {max(ends):.1f}% at the end"
-            )
+            ends = sorted(curves[run]["top1"][-1] for run in group["run"])
+            span = " to ".join(dict.fromkeys(f"{end:.1f}" for end in (ends[0], ends[-1])))
+            runs_said = f"{len(ends)} run{'s' if len(ends) > 1 else ''}"
+            parts.append(f"{method_name(str(method))}: {runs_said}, {span}% at the end")
         said.append(f"On {set_name(target)}, {'; '.join(parts)}.")
     return f"{TITLE}. {' '.join(said)}"

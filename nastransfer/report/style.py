@@ -16,7 +16,7 @@ TEMPLATE = "nastransfer"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 NEUTRAL = "#7F7F7F"
 
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+DASHES = ("solid", "dash", "dot", "dashdot", "12px,3px", "12px,3px,3px,3px")
 """Lines differ in these too, for print in grey."""
 
 # Dragging and double clicks make most buttons needless, and a phone's title keeps its place; nothing is sent away.

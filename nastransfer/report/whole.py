@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import polars as pl
 from plotly.offline import get_plotlyjs
 
+from nastransfer.report import learning_figure
 from nastransfer.report.arms import trainings
 from nastransfer.report.audit.checks import audit, audit_html
+from nastransfer.report.cells import draw_genotype
 from nastransfer.report.claims.audit import claims_audit, claims_audit_html
 from nastransfer.report.claims.shown import claim_rules_html, claims_html
 from nastransfer.report.claims.table import claims
 from nastransfer.report.decide import Decision, decision
 from nastransfer.report.decide_text import decision_html
 from nastransfer.report.figures import FIGURES, Entry
+from nastransfer.report.learning_figure import learning_curves
 from nastransfer.report.markup import html_table
-from nastransfer.report.names import set_name
+from nastransfer.report.names import method_name, set_name
 from nastransfer.report.page import Section, page
 from nastransfer.report.paper_layout import paper_csv, paper_html, paper_latex
 from nastransfer.report.paper_tables import TABLES
+from nastransfer.report.parity import parity_html
 from nastransfer.report.sheets import csv_text
 from nastransfer.report.tables import ri_html, ri_table
 from nastransfer.report.times import search_times, times_html
+from nastransfer.space.genotype import Genotype
 
 _OWN = pl.col("origin") != "published"
 _TRAINING = pl.col("kind") == "augment"
@@ -34,6 +40,24 @@ _PUBLISHED = (
     "Numbers that papers print stand beside the study's own where they are of the same target, hollow in figures and "
     "named as published: they come without runs and without intervals."
 )
+
+_OVERSTATED = (
+    "It is shown to be looked at: the highest of many noisy runs overstates its genotype, and picking one by its test "
+    "accuracy is no result."
+)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a study's folder knows besides the frame; empty where there is nothing but the frame.
+
+    `histories`: run -> its history, for learning curves. `planned`: target -> trainings that the plan has on it.
+    `tasks`: the plan's tasks, and how many of them are finished.
+    """
+
+    histories: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    planned: Mapping[str, int | None] = field(default_factory=dict)
+    tasks: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -46,18 +70,20 @@ class _Table:
     files: Mapping[str, Callable[[Any], str]]
 
 
-def report_files(frame: pl.DataFrame, name: str) -> dict[str, str]:
+def report_files(frame: pl.DataFrame, name: str, beside: Beside | None = None) -> dict[str, str]:
     """The report of the study `name` as texts by file name: `report.html`, `tables/*.csv|tex`, `figures/*.html`.
 
     The page holds all it needs; the figures share a file of plotly.js that lies beside them. `frame` holds the study's
     results and published rows; published trainings on other targets are left out. What cannot be said (of a target that
     was trained under several protocols, say) is explained in its place on the page, and is no file.
     """
-    shown = of_own_targets(frame)
+    shown, beside = of_own_targets(frame), beside or Beside()
     sections: list[Section] = []
     files: dict[str, str] = {}
     drawn = {slug: _drawn(entry, shown) for slug, entry in FIGURES.items()}
-    tables = _tables(shown)
+    curves = partial(learning_curves, histories=beside.histories)
+    drawn["learning-curves"] = _drawn(Entry(learning_figure.TITLE, curves), shown)
+    tables = _tables(shown, beside.planned)
     for slug, table in tables.items():
         try:
             made = table.make(shown)
@@ -73,7 +99,7 @@ def report_files(frame: pl.DataFrame, name: str) -> dict[str, str]:
         for slug, section in drawn.items()
     }
     return {
-        "report.html": page(f"What the study {name} found", ordered, _about(shown)),
+        "report.html": page(f"What the study {name} found", ordered, _about(shown, beside)),
         **files,
         **figures,
         f"figures/{_PLOTLY}": get_plotlyjs(),
@@ -102,10 +128,14 @@ def _trained_on(rows: pl.DataFrame) -> bool:
         return True
 
 
-def _about(frame: pl.DataFrame) -> tuple[str, ...]:
+def _about(frame: pl.DataFrame, beside: Beside) -> tuple[str, ...]:
     own = frame.filter(_OWN)
     searches, trained = own.filter(kind="search").height, own.filter(_TRAINING)["top1_last"].count()
-    return (f"{searches} searches and {trained} trainings are finished and shown here.", _PUBLISHED)
+    said = f"{searches} searches and {trained} trainings are finished and shown here."
+    tasks, finished = beside.tasks
+    if finished < tasks:
+        said += f" The study is unfinished: {finished} of the {tasks} tasks of its plan are done."
+    return (said, _PUBLISHED)
 
 
 def _appendix(frame: pl.DataFrame) -> list[Section]:
@@ -114,6 +144,8 @@ def _appendix(frame: pl.DataFrame) -> list[Section]:
         ["not recorded" if value is None else str(value) for value in row] for row in made_on.iter_rows()
     ]
     return [
+        *_best_genotype(frame.filter(_OWN)),
+        *_parity_cards(frame.filter(_OWN)),
         Section("How each claim is tested", fragment=claim_rules_html()),
         Section("The paper's claims against its own tables", fragment=claims_audit_html(claims_audit())),
         Section("The published numbers against each other", fragment=audit_html(audit())),
@@ -121,12 +153,33 @@ def _appendix(frame: pl.DataFrame) -> list[Section]:
     ]
 
 
-def _tables(frame: pl.DataFrame) -> dict[str, _Table]:
+def _best_genotype(own: pl.DataFrame) -> list[Section]:
+    """The cells of the training that came out highest, for a look; nothing where no genotype can be read."""
+    trained = own.filter(_TRAINING, pl.col("top1_last").is_not_nan(), pl.col("genotype").is_not_null())
+    if trained.is_empty():
+        return []
+    best = trained.sort("top1_last", "run").row(-1, named=True)
+    try:
+        drawn = draw_genotype(Genotype.parse(best["genotype"]))
+    except ValueError:
+        return []
+    said = f"{method_name(best['method'])}, {best['top1_last']:.2f}% on {set_name(best['target'])}: run {best['run']}."
+    return [Section("The most accurate genotype", (said, _OVERSTATED), figure=drawn)]
+
+
+def _parity_cards(own: pl.DataFrame) -> list[Section]:
+    """What each method's paper states beside what was run here; methods that share a card have it once."""
+    methods = own.filter(kind="search")["method"].drop_nulls().unique().sort()
+    cards = dict.fromkeys(parity_html(method) for method in methods)
+    return [Section("The methods against their papers", fragment="".join(cards))] if cards else []
+
+
+def _tables(frame: pl.DataFrame, planned: Mapping[str, int | None]) -> dict[str, _Table]:
     """File name of each table to how it is made, in the order of the page; the decision comes first."""
     ri = _Table("Relative improvement over random sampling", ri_table, ri_html, {"csv": csv_text})
     times = _Table("Search times", search_times, times_html, {"csv": csv_text})
     judged = _Table("The paper's claims", _own_claims, claims_html, {"csv": _claims_csv})
-    decisions = {f"decision-{target}": _decision(target) for target in targets_of(frame)}
+    decisions = {f"decision-{target}": _decision(target, planned.get(target)) for target in targets_of(frame)}
     papers = {f"table-{number}": _paper_table(number) for number in TABLES}
     return {**decisions, _RI: ri, **papers, "claims": judged, "search-times": times}
 
@@ -139,9 +192,9 @@ def _claims_csv(table: pl.DataFrame) -> str:
     return csv_text(table.with_columns(pl.col("runs").list.join("; ")))
 
 
-def _decision(target: str) -> _Table:
+def _decision(target: str, planned: int | None) -> _Table:
     def make(frame: pl.DataFrame) -> Decision:
-        return decision(frame.filter(_OWN), target)
+        return decision(frame.filter(_OWN), target, planned=planned)
 
     def write(made: Decision) -> str:
         return csv_text(made.rows)

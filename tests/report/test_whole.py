@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from nastransfer.report.figures import FIGURES
-from nastransfer.report.whole import of_own_targets, report_files, targets_of
+from nastransfer.report.whole import Beside, of_own_targets, report_files, targets_of
 from nastransfer.study.published import published
 from tests.report.made_study import made_study
 from tests.report.rows import small_study, study, training
@@ -14,6 +14,8 @@ from tests.report.rows import small_study, study, training
 TABLES = {"relative-improvement.csv", "claims.csv", "search-times.csv"} | {
     f"table-{number}.{ending}" for number in (2, 3, 4) for ending in ("csv", "tex")
 }
+
+DRAWN = {*(f"{slug}.html" for slug in FIGURES), "learning-curves.html", "plotly.min.js"}
 
 
 def names(files: dict[str, str], folder: str) -> set[str]:
@@ -28,7 +30,7 @@ def made() -> dict[str, str]:
 def test_everything_is_on_the_page_and_in_files(made: dict[str, str]) -> None:
     decisions = {f"decision-{target}.csv" for target in ("cifar100", "imagenet1k", "imagenet22k")}
     assert names(made, "tables") == TABLES | decisions
-    assert names(made, "figures") == {*(f"{slug}.html" for slug in FIGURES), "plotly.min.js"}
+    assert names(made, "figures") == DRAWN
     shown = made["report.html"]
     assert shown.index("What to use for imagenet1k") < shown.index(
         "Relative improvement over random sampling"
@@ -60,7 +62,7 @@ def test_several_protocols_are_explained_and_cost_nothing_else() -> None:
     assert "2 protocols" in files["report.html"]
     assert "relative-improvement.csv" not in names(files, "tables")
     assert "search-times.csv" in names(files, "tables")
-    assert names(files, "figures") == {*(f"{slug}.html" for slug in FIGURES), "plotly.min.js"}
+    assert names(files, "figures") == DRAWN
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,25 @@ def test_what_is_there_is_shown(frame: pl.DataFrame) -> None:
     files = report_files(frame, "part")
     assert files["report.html"].endswith("</html>\n")
     assert names(files, "tables") >= TABLES
+
+
+def test_what_the_folder_knows_besides_the_frame_is_on_the_page() -> None:
+    runs = small_study()["run"].to_list()
+    history = pl.DataFrame({"epoch": [1, 2], "top1": [50.0, 60.0]})
+    beside = Beside(histories={runs[0]: history}, planned={"glyphs": 9}, tasks=(20, 13))
+    shown = report_files(small_study(), "part", beside)["report.html"]
+    assert "The study is unfinished: 13 of the 20 tasks of its plan are done." in shown
+    assert "7 of the 9 planned trainings on this target" in shown
+    assert "On glyphs (synthetic), random sampling: 1 run, 60.0% at the end." in shown
+    assert f"1 of {len(runs)} trainings have a curve here." in shown
+    assert "unfinished" not in report_files(small_study(), "whole", Beside(tasks=(7, 7)))["report.html"]
+
+
+def test_methods_have_their_cards_and_the_best_genotype_is_drawn(made: dict[str, str]) -> None:
+    shown = made["report.html"]
+    assert shown.count(": parity card</caption>") == 4, "one a method"
+    assert "The most accurate genotype" in shown
+    assert "most accurate" not in report_files(small_study(), "unreadable")["report.html"]
 
 
 def test_accuracies_that_are_none_are_named() -> None:
