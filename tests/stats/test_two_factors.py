@@ -49,6 +49,15 @@ def test_the_larger_factor_is_shown_and_more_runs_narrow_the_limits() -> None:
     assert (arms.variance_at(80, None) or 0.0) < 0.2 * (arms.variance_at(1, None) or 0.0)
 
 
+def test_limits_at_the_line_are_those_of_factors_that_vary_alike() -> None:
+    """2 arms of 3 genotypes, 3 settings, equal variances: at the estimate alone the settings' seem larger in 4%."""
+    rng = np.random.default_rng(3)
+    levels = [list(3.0 * offset / np.std(offset, ddof=1)) for offset in (np.arange(2.0), np.arange(3.0))]
+    found = [variance_difference(noisy(rng, *levels, 3)).limits(0.025) for _ in range(1_000)]
+    shown = np.mean([limits[1] < 0.0 for limits in found if limits is not None])
+    assert shown <= 0.03
+
+
 def test_equal_runs_have_no_limits() -> None:
     found = variance_difference([np.full((3, 2), 50.0), np.full((3, 2), 60.0)])
     assert (found.reason, found.limits(0.025)) == ("the runs of each side are all equal", None)
@@ -75,4 +84,4 @@ def test_equal_variances_are_seldom_told_apart(record_property: pytest.RecordPro
                 shown += (limits[0] > 0.0, limits[1] < 0.0)
             worst = max(worst, float(shown.max()) / 10.0)
     record_property("worst_false_sign_percent", round(worst, 1))
-    assert worst <= 6.0
+    assert worst <= 4.0  # 2.5 are meant; 1,000 simulations know that to 0.5
