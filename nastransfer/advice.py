@@ -48,8 +48,11 @@ def planned_on(records: StudyRecords, target: str) -> int | None:
     return sum(Source.model_validate(task.parameters["target"]).label == target for task in counted) or None
 
 
-def _histories(records: StudyRecords, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Histories of a study's own trainings, evenly thinned to what one page can show; those that can be read."""
+def histories(records: StudyRecords, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Run -> history of a study's own trainings, of at most 300 spread over all; those that can be read.
+
+    `frame`: the study's results. For `nastransfer.report.learning_figure.learning_curves`.
+    """
     trained = frame.filter(pl.col("top1_last").is_not_null(), study=records.name, kind="augment")
     runs = set(trained["run"].sort().gather_every(-(-trained.height // _MOST_CURVES) or 1))
     found = {}
@@ -73,6 +76,6 @@ def write_report(study: str | Path) -> dict[str, Path]:
     frame, records = results(folder), Ledger(folder.parent).study(folder.name)
     planned = {target: planned_on(records, target) for target in targets_of(frame)}
     status = records.status()
-    beside = Beside(_histories(records, frame), planned, (status.tasks, status.total("done")))
+    beside = Beside(histories(records, frame), planned, (status.tasks, status.total("done")))
     files = report_files(frame, folder.name, beside)
     return {name: records.write_report(name, text) for name, text in files.items()}

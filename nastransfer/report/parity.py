@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import html
 
+import polars as pl
+
 from nastransfer.report.markup import html_table
 from nastransfer.search.parity import card, parity_card
+
+
+def cards_html(frame: pl.DataFrame) -> str:
+    """The cards of all methods whose searches `frame` (a results frame) has; methods that share a card have it once."""
+    methods = frame.filter(kind="search")["method"].drop_nulls().unique().sort()
+    cards = dict.fromkeys(parity_html(method) for method in methods)
+    return "".join(cards) or "<p>No search has finished yet.</p>"
 
 
 def parity_html(method: str) -> str:

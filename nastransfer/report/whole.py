@@ -26,7 +26,7 @@ from nastransfer.report.names import method_name, set_name
 from nastransfer.report.page import Section, page
 from nastransfer.report.paper_layout import paper_csv, paper_html, paper_latex
 from nastransfer.report.paper_tables import TABLES
-from nastransfer.report.parity import parity_html
+from nastransfer.report.parity import cards_html
 from nastransfer.report.sheets import csv_text
 from nastransfer.report.tables import ri_html, ri_table
 from nastransfer.report.times import search_times, times_html
@@ -145,7 +145,7 @@ def _appendix(frame: pl.DataFrame) -> list[Section]:
     ]
     return [
         *_best_genotype(frame.filter(_OWN)),
-        *_parity_cards(frame.filter(_OWN)),
+        Section("The methods against their papers", fragment=cards_html(frame.filter(_OWN))),
         Section("How each claim is tested", fragment=claim_rules_html()),
         Section("The paper's claims against its own tables", fragment=claims_audit_html(claims_audit())),
         Section("The published numbers against each other", fragment=audit_html(audit())),
@@ -165,13 +165,6 @@ def _best_genotype(own: pl.DataFrame) -> list[Section]:
         return []
     said = f"{method_name(best['method'])}, {best['top1_last']:.2f}% on {set_name(best['target'])}: run {best['run']}."
     return [Section("The most accurate genotype", (said, _OVERSTATED), figure=drawn)]
-
-
-def _parity_cards(own: pl.DataFrame) -> list[Section]:
-    """What each method's paper states beside what was run here; methods that share a card have it once."""
-    methods = own.filter(kind="search")["method"].drop_nulls().unique().sort()
-    cards = dict.fromkeys(parity_html(method) for method in methods)
-    return [Section("The methods against their papers", fragment="".join(cards))] if cards else []
 
 
 def _tables(frame: pl.DataFrame, planned: Mapping[str, int | None]) -> dict[str, _Table]:

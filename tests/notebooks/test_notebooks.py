@@ -65,9 +65,10 @@ def test_quickstart(tmp_path: Path) -> None:
 def test_report(tmp_path: Path) -> None:
     folder = write_example(tmp_path / "runs").folder
     notebook = run("report", tmp_path, study=str(folder))
-    assert figures(notebook) == 9
+    assert figures(notebook) == 12
     shown = str(notebook.cells)
     assert "DARTS (1st order)" in shown and "undecided between" in shown and "claims" in shown
+    assert "DARTS: parity card" in shown
     page = (folder / "report" / "report.html").read_text(encoding="utf-8")
     assert "What to use for glyphs (synthetic)" in page
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nastransfer.report.parity import parity_html
+from nastransfer.report.parity import cards_html, parity_html
 from nastransfer.search.parity import parity_card
+from nastransfer.study.frame import results_frame
 
 
 @pytest.mark.parametrize("method", ["darts2", "enas", "nao", "nsganet", "random"])
@@ -16,6 +17,12 @@ def test_a_card_shows_all_rows_and_its_sources(method: str) -> None:
         assert f'<th scope="col">{header}</th>' in shown
     assert "Paper: " in shown
     assert "<script" not in shown
+
+
+def test_a_studys_methods_have_a_card_each_those_that_share_one_once() -> None:
+    searches = [{"kind": "search", "method": method} for method in ("darts2", "darts1", "enas", "enas")]
+    assert cards_html(results_frame(searches)).count("parity card</caption>") == 2
+    assert cards_html(results_frame([])) == "<p>No search has finished yet.</p>"
 
 
 def test_an_own_method_has_none_and_its_name_is_harmless() -> None:
