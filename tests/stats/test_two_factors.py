@@ -84,4 +84,4 @@ def test_equal_variances_are_seldom_told_apart(record_property: pytest.RecordPro
                 shown += (limits[0] > 0.0, limits[1] < 0.0)
             worst = max(worst, float(shown.max()) / 10.0)
     record_property("worst_false_sign_percent", round(worst, 1))
-    assert worst <= 4.0  # 2.5 are meant; 1,000 simulations know that to 0.5
+    assert worst <= 4.5  # 2.5 are meant; this is the worst of 40 shares that 1,000 simulations know to 0.5
