@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nastransfer.stats.estimate import FEWEST_RUNS, accuracies, is_flat
+from nastransfer.stats.improvement import percent_change as percent
 from nastransfer.stats.sample import sample, t_quantile
 
 MOST_RUNS = 1_000_000
@@ -111,14 +112,6 @@ class Margin:
 
 
 NO_MARGIN = Margin(0.0)
-
-
-def percent(value: float) -> float:
-    """A logarithm of a ratio as a relative difference in percent."""
-    try:
-        return 100.0 * math.expm1(value)
-    except OverflowError:
-        return math.inf
 
 
 class Effect(Protocol):

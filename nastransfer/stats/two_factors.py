@@ -125,8 +125,10 @@ def _square(effects: np.ndarray, errors: np.ndarray) -> float:
 def variance_difference(top1: Sequence[np.ndarray]) -> VarianceDifference:
     """Arms against settings. top1: for each arm the accuracies (above 0) of its genotypes, [genotypes, settings].
 
-    `ValueError` below 2 arms or 2 settings.
+    `ValueError` below 2 arms or 2 settings, and for an accuracy that is not above 0.
     """
+    if any(not np.all(np.asarray(arm) > 0.0) for arm in top1):
+        raise ValueError("an accuracy of 0, or none, has no logarithm: leave its genotype out")
     logs = [np.log(np.asarray(arm, dtype=float)) for arm in top1]
     if len(logs) < 2 or logs[0].shape[1] < 2:
         raise ValueError(

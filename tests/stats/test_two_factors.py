@@ -69,6 +69,12 @@ def test_two_levels_of_each_are_needed(top1: list[np.ndarray]) -> None:
         variance_difference(top1)
 
 
+@pytest.mark.parametrize("value", [0.0, np.nan, -1.0])
+def test_accuracies_without_a_logarithm_are_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="has no logarithm: leave its genotype out"):
+        variance_difference([np.array([[70.0, value]]), np.array([[70.0, 71.0]])])
+
+
 @pytest.mark.slow
 def test_equal_variances_are_seldom_told_apart(record_property: pytest.RecordProperty) -> None:
     rng = np.random.default_rng(2)
