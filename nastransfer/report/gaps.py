@@ -52,9 +52,9 @@ def still_missing(frame: pl.DataFrame) -> str:
     missing = gaps(frame)
     trainings_missing = int((missing["expected"] - missing["finished"]).sum())
     searches = missing["target"].null_count()
-    said = [f"{trainings_missing} trainings are missing"] if trainings_missing else []
-    said += [f"{searches} methods and sources are searched and not yet trained"] if searches else []
-    return f"By what else the study has, {', and '.join(said)}." if said else ""
+    said = [f"trainings missing: {trainings_missing}"] if trainings_missing else []
+    said += [f"pairs of method and source searched and not yet trained: {searches}"] if searches else []
+    return f"By what else the study has, {'; '.join(said)}." if said else ""
 
 
 def gaps_in_words(missing: pl.DataFrame) -> str:

@@ -11,6 +11,8 @@ _KEPT_TOGETHER = 16
 _LONGEST_WORD = 24
 # Letters up to which a wide screen does not break the lines of a cell that has several, and one line with figures.
 _LONGEST_LINE, _LONGEST_FIGURES = 48, 20
+# What tables say where there is no value: paler, so that values are seen among it.
+_NO_VALUE = frozenset({"none", "not given", "not recorded", "-"})
 # The class is named three times to outweigh JupyterLab's rules for tables: columns of equal width, text to the right.
 _BOX = ".nt-table.nt-table.nt-table"
 _CSS = (
@@ -25,6 +27,7 @@ _CSS = (
     "@media (min-width:1041px){.nt-table td.whole{white-space:nowrap}}"
     "@media (min-width:761px) and (max-width:1040px){.nt-table table{font-size:.82rem}"
     ".nt-table th,.nt-table td{padding-right:.45rem}}"
+    ".nt-table td.missing{color:color-mix(in srgb,currentcolor 65%,transparent)}"
     ".nt-table p{font-size:.8rem;margin:.4rem 0}"
     # A narrow screen gets a card for each row: its header cells move to the left of each value.
     "@media (max-width:760px){.nt-table thead{position:absolute;clip-path:inset(50%);width:1px;height:1px}"
@@ -66,7 +69,7 @@ def _cell(header: str, text: str) -> str:
 
 
 def _kinds(lines: Sequence[str]) -> dict[str, bool]:
-    """Which classes a cell has: they say where it may be broken."""
+    """Which classes a cell has: where it may be broken, and whether it has a value."""
     words = [word for line in lines for word in line.split()]
     longest = max(map(len, lines))
     figures = any(sign.isdigit() for sign in lines[0])
@@ -74,6 +77,7 @@ def _kinds(lines: Sequence[str]) -> dict[str, bool]:
         "words": max(map(len, words), default=0) <= _LONGEST_WORD,
         "whole": longest <= _LONGEST_LINE if len(lines) > 1 else figures and longest <= _LONGEST_FIGURES,
         "name": len(words) == 1 and longest <= _LONGEST_WORD,
+        "missing": lines[0] in _NO_VALUE and len(lines) == 1,
     }
 
 

@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 _SVG = {"format": "svg", "filename": "nastransfer"}
 _CONFIG = {"responsive": True, "displaylogo": False, "showSendToCloud": False, "toImageButtonOptions": _SVG}
 _CSS = (
+    ":root{color-scheme:light}"
     "body{margin:0;font-family:system-ui,'Segoe UI','Helvetica Neue',Arial,sans-serif;color:#222;background:#fff;"
     "line-height:1.45}main{max-width:1000px;margin:auto;padding:12px 16px 48px}"
     "h1{font-size:1.5rem;margin:.6rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem}p{margin:.4rem 0;max-width:46rem}"
@@ -20,7 +21,7 @@ _CSS = (
     # plotly's buttons lie over the title otherwise.
     ".modebar-container{top:auto!important;bottom:29px}"
     "@media (max-width:760px){nav ul{columns:1}}"
-    "@media print{nav{display:none}section{break-inside:avoid}}"
+    "@media print{nav,.modebar-container{display:none}section{break-inside:avoid}}"
 )
 
 

@@ -41,7 +41,7 @@ from nastransfer.stats.sample import sample
 
 TITLE = "Accuracy and relative improvement (RI)"
 NOTE = "Each dot a run. Large: mean, and the 95% interval of its RI over random sampling (upper axis)."
-NOTE_WITHOUT_RI = "Each dot a run. Large: mean with its 95% interval. Without random sampling there is no RI."
+NOTE_WITHOUT_RI = "Each dot a run. Large: mean with its 95% interval. RI needs a method and random sampling."
 NOTHING_TRAINED = (
     "No finished training yet: the first dot appears when a network has been trained on a target."
 )

@@ -109,10 +109,18 @@ def test_panels_say_how_many_runs_their_means_rest_on(name: str) -> None:
 def test_unfinished_studies_say_how_much_is_missing(name: str) -> None:
     gone = pl.col("run").str.contains("darts2-imagenet1k.*-to-", literal=False) & (pl.col("search_seed") == 2)
     figure = FIGURES[name].draw(OWN.filter(~gone))
-    said = f"By what else the study has, {OWN.filter(gone, pl.col('feeds') != 'table 4').height} trainings are missing."
+    said = f"By what else the study has, trainings missing: {OWN.filter(gone, pl.col('feeds') != 'table 4').height}."
     assert said in figure.layout.title.text.replace("<br>", " ")
     assert figure.layout.meta["alt"].endswith(said)
     assert "missing" not in drawn(FIGURES[name].draw).layout.meta["alt"]
+
+
+def test_pairs_that_are_searched_and_not_trained_are_counted() -> None:
+    idle = (pl.col("kind") == "augment") & (pl.col("method") == "enas") & (pl.col("source") == "cifar10")
+    alt = FIGURES["accuracy-by-method"].draw(OWN.filter(~idle.fill_null(False))).layout.meta["alt"]
+    assert alt.endswith(
+        "By what else the study has, pairs of method and source searched and not yet trained: 1."
+    )
 
 
 @EVERY

@@ -28,6 +28,7 @@ def test_only_short_lines_are_kept_whole() -> None:
     assert "whole" in kinds("-0.43 to +1.25 [1]") and "whole" not in kinds("no figures")
     assert "whole" not in kinds("2 of 5 searches collapsed, first at step 40")
     assert "name" in kinds("imagenet1k") and "name" not in kinds("two\nlines") and "name" not in kinds("")
+    assert "missing" in kinds("not given") and "missing" not in kinds("none [1]")
     assert "words" in kinds("two words") and "words" not in kinds("a/" * 20)
 
 
