@@ -17,7 +17,7 @@ _CSS = (
     "body{margin:0;font-family:system-ui,'Segoe UI','Helvetica Neue',Arial,sans-serif;color:#222;background:#fff;"
     "line-height:1.45}main{max-width:1000px;margin:auto;padding:12px 16px 48px}"
     "h1{font-size:1.5rem;margin:.6rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem}p{margin:.4rem 0;max-width:46rem}"
-    "nav ul{padding-left:1.2rem;columns:2}details{font-size:.875rem}summary{cursor:pointer}"
+    "nav{margin:.8rem 0}nav ul{padding-left:1.2rem;columns:2}details{font-size:.875rem}summary{cursor:pointer}"
     # plotly's buttons lie over the title otherwise.
     ".modebar-container{top:auto!important;bottom:29px}"
     "@media (max-width:760px){nav ul{columns:1}}"
@@ -52,7 +52,9 @@ def page(
         f'<li><a href="#{anchor}">{html.escape(one.title)}</a></li>'
         for anchor, one in zip(_anchors(sections), sections, strict=True)
     )
-    contents = f'<nav aria-label="Contents"><ul>{links}</ul></nav>' if len(sections) > 1 else ""
+    # Closed: the first section is what people come for, and a phone's first screen is full of links otherwise.
+    listed = f"<details><summary>Contents</summary><ul>{links}</ul></details>"
+    contents = f'<nav aria-label="Contents">{listed}</nav>' if len(sections) > 1 else ""
     body = "".join(map(_section, _anchors(sections), sections))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
