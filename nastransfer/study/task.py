@@ -14,13 +14,13 @@ import polars as pl
 from tqdm.auto import tqdm
 
 from nastransfer.data.manifest import Manifest
+from nastransfer.processes import Busy, end_with_parent, lock
 from nastransfer.search.watched import COLLAPSE_WARNING, in_words
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
 from nastransfer.study.parameters import SearchParameters, check, parameters
 from nastransfer.study.plan import Task
-from nastransfer.study.processes import Busy, end_with_parent, lock
 from nastransfer.study.records import CorruptRecord
 from nastransfer.study.work import Outcome, Work, prepare
 

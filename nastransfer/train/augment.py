@@ -6,7 +6,9 @@ The headline is the last epoch's accuracy; the best epoch's, which is chosen on 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +17,19 @@ import torch
 
 from nastransfer.data.dataset import Dataset, usable
 from nastransfer.data.streams import Streams
-from nastransfer.space.genotype import Genotype
+from nastransfer.train.architecture import Architecture, check_protocol, read_architecture
 from nastransfer.train.checkpoint import Checkpoints
 from nastransfer.train.device import pick_device
+from nastransfer.train.kept import describe, keep_weights
 from nastransfer.train.protocol import Protocol
 from nastransfer.train.protocol import protocol as named_protocol
 from nastransfer.train.ranks import Ranks
 from nastransfer.train.saving import SAVE_SECONDS, saved_steps
-from nastransfer.train.steps import run_to_end
+from nastransfer.train.steps import Diverged, OutOfMemory, run_to_end
 from nastransfer.train.training import AugmentStep, Training
+
+# Fewer images than this share batch-norm statistics: a warning.
+_FEW = 16
 
 
 @dataclass(frozen=True)
@@ -32,10 +38,10 @@ class AugmentResult:
 
     `history` has one mapping an epoch (the fields of `AugmentStep`), `classes` one a class (class, images, correct: of
     the last epoch), `cost` the columns of the results frame of that name. Counts of parameters and multiply-adds are of
-    the network without its auxiliary head.
+    the network without its auxiliary head. `weights`: the file of the final ones, None where they were not kept.
     """
 
-    genotype: Genotype
+    genotype: Architecture
     protocol: Protocol
     seed: int
     top1_last: float
@@ -48,6 +54,7 @@ class AugmentResult:
     history: list[dict[str, Any]]
     classes: list[dict[str, Any]]
     cost: dict[str, Any]
+    weights: str | None = None
 
 
 class History:
@@ -76,72 +83,104 @@ class History:
 
 
 def augment(
-    genotype: Genotype,
+    genotype: Architecture | str | Mapping[str, Any],
     dataset: Dataset,
     seed: int = 2,
     protocol: str | Protocol = "tiny",
     devices: int = 1,
-    *,
-    device: str = "auto",
-    checkpoint: str | Path | None = None,
-    save_seconds: float = SAVE_SECONDS,
+    **settings: Any,
 ) -> AugmentResult:
     """Train `genotype` on the train (and val) part of `dataset` and score it on the test part.
 
-    `protocol` is a name of `protocols()` or a `Protocol`. The same seed gives the same result, bit for bit on a CPU at
-    an equal number of threads. `checkpoint`: a folder in which the state is kept, every `save_seconds` and at the end;
-    the same call then goes on from there and ends like an uninterrupted one. Raises `ValueError` for what cannot be
-    trained, `Diverged` when the loss blows up.
+    It may also be the name of a known network, such as "DARTS_V2" or "resnet18". `protocol` is a name of `protocols()` or a `Protocol`; `settings` are what `augment_steps` takes besides. The same
+    seed gives the same result, bit for bit on a CPU at an equal number of threads.
     """
-    if devices != 1:
-        raise ValueError(f"this version trains on one device, got devices={devices}")
-    kept: dict[str, Any] = {"checkpoint": checkpoint, "save_seconds": save_seconds}
-    return run_to_end(augment_steps(genotype, dataset, seed=seed, protocol=protocol, device=device, **kept))
+    return run_to_end(
+        augment_steps(genotype, dataset, seed=seed, protocol=protocol, devices=devices, **settings)
+    )
 
 
 def augment_steps(
-    genotype: Genotype,
+    genotype: Architecture | str | Mapping[str, Any],
     dataset: Dataset,
     *,
-    seed: int,
+    seed: int = 2,
     protocol: str | Protocol = "tiny",
+    devices: int = 1,
     device: str = "auto",
     checkpoint: str | Path | None = None,
     save_seconds: float = SAVE_SECONDS,
+    weights: str | Path | None = None,
+    **group: Any,
 ) -> Generator[AugmentStep, None, AugmentResult]:
-    """`augment`, epoch by epoch: yields each new `AugmentStep`, returns the `AugmentResult` of all."""
+    """`augment`, epoch by epoch: yields each new `AugmentStep`, returns the `AugmentResult` of all.
+
+    device: "auto", "cpu", "cuda" or "cuda:N". devices: GPUs (or, on the CPU, processes) that train together; `group`
+    are fields of `nastransfer.train.elastic.Group` besides. checkpoint: a folder in which the state is kept, every
+    `save_seconds` and at the end; the same call then goes on from there, with any number of devices, and ends like an
+    uninterrupted one. weights: a file for the final weights, which `nt.export` takes up. Raises `ValueError` for what
+    cannot be trained, before anything is computed, `Diverged` when the loss blows up (its `last` is the last good
+    step), `OutOfMemory`, and `RanksLost`.
+    """
     chosen = named_protocol(protocol) if isinstance(protocol, str) else protocol
-    dataset = usable(dataset)
+    genotype = read_architecture(genotype)
+    check_protocol(genotype, chosen)
+    warn_of_small_groups(chosen)
+    dataset, place = usable(dataset), pick_device(device)
+    if devices == 1 and not group:
+        kept: dict[str, Any] = {"checkpoint": checkpoint, "save_seconds": save_seconds, "weights": weights}
+        return (yield from training_steps(genotype, dataset, seed, chosen, place, **kept))
+    if weights is not None:
+        raise ValueError(
+            f"weights={str(weights)!r}: they are kept where one device trains, this is a group of them"
+        )
+    # torch elastic is imported where it is wanted: a second.
+    from nastransfer.train import elastic
+
+    together = elastic.Group(devices, **group)
     return (
-        yield from training_steps(
-            genotype, dataset, seed, chosen, pick_device(device), Ranks(), checkpoint, save_seconds
+        yield from elastic.train_together(
+            genotype, dataset, seed, chosen, place, together, checkpoint, save_seconds
         )
     )
 
 
 def training_steps(
-    genotype: Genotype,
+    genotype: Architecture,
     dataset: Dataset,
     seed: int,
     protocol: Protocol,
     device: torch.device,
-    ranks: Ranks,
-    checkpoint: str | Path | None,
-    save_seconds: float,
+    *,
+    ranks: Ranks | None = None,
+    checkpoint: str | Path | None = None,
+    save_seconds: float = SAVE_SECONDS,
+    weights: str | Path | None = None,
+    alive: Callable[[], None] | None = None,
 ) -> Generator[AugmentStep, None, AugmentResult]:
-    """What one of `ranks` does of an augmentation; all of them come to the same result, the first one saves."""
+    """What one of `ranks` does of an augmentation: all come to the same result, the first one saves.
+
+    `alive` is called for every batch.
+    """
     streams = Streams(seed, "augment")
-    training = Training(genotype, dataset, streams, protocol, device, ranks)
     history = History()
     kept = None
     if checkpoint is not None:
         kept = Checkpoints(checkpoint, identity(genotype, dataset, seed, protocol))
-    how = {"opening": False, "saves": ranks.rank == 0}
-    for step in saved_steps(training, streams, history, kept, save_seconds, **how):
-        yield history.note(step)
+    with out_of_memory_explained(protocol):
+        training = Training(genotype, dataset, streams, protocol, device, ranks, alive)
+        saves = ranks is None or ranks.rank == 0
+        try:
+            for step in saved_steps(
+                training, streams, history, kept, save_seconds, opening=False, saves=saves
+            ):
+                yield history.note(step)
+        except Diverged as error:
+            error.last = AugmentStep(**history.last) if history.last else None
+            raise
     scores = training.scores
     assert scores is not None
-    return AugmentResult(
+    result = AugmentResult(
         genotype=genotype,
         protocol=protocol,
         seed=seed,
@@ -158,10 +197,14 @@ def training_steps(
             for name, images, correct in zip(dataset.classes, scores.total, scores.correct, strict=True)
         ],
         cost=training.cost(),
+        weights=None if weights is None else str(weights),
     )
+    if weights is not None and saves:
+        keep_weights(Path(weights), training.network, describe(result, dataset))
+    return result
 
 
-def identity(genotype: Genotype, dataset: Dataset, seed: int, protocol: Protocol) -> dict[str, Any]:
+def identity(genotype: Architecture, dataset: Dataset, seed: int, protocol: Protocol) -> dict[str, Any]:
     """Whose state a checkpoint is: all that the numbers depend on."""
     return {
         "kind": "augment",
@@ -170,3 +213,38 @@ def identity(genotype: Genotype, dataset: Dataset, seed: int, protocol: Protocol
         "images": dataset.manifest.hash,
         "seed": seed,
     }
+
+
+def warn_of_small_groups(protocol: Protocol) -> None:
+    """Batch norm over few images is noisy: say what else there is."""
+    size = protocol.bn_group or protocol.batch
+    if size < _FEW:
+        warnings.warn(
+            f"batch norm has {size} images at a time under this protocol, below {_FEW} its statistics are noisy: a "
+            "larger bn_group (fewer devices hold it) or a larger batch trains something else, and better",
+            stacklevel=3,
+        )
+
+
+@contextmanager
+def out_of_memory_explained(protocol: Protocol) -> Iterator[None]:
+    """Inside, a device without enough memory raises `OutOfMemory`, which says what to change."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(_advice(protocol, error)) from error
+    except RuntimeError as error:
+        # The CPU's allocator has no exception of its own.
+        if "DefaultCPUAllocator" not in str(error):
+            raise
+        raise OutOfMemory(_advice(protocol, error)) from error
+
+
+def _advice(protocol: Protocol, error: Exception) -> str:
+    half = (protocol.bn_group or protocol.batch) // 2
+    said = str(error).splitlines()[:1]
+    return (
+        f"not enough memory for a step of {protocol.batch} images: bn_group={half} trains groups of {half} one after "
+        "the other in about half of it (batch norm then sees fewer images, which is part of what is trained); several "
+        f"devices share the groups of a batch without any change. {''.join(said)}"
+    )

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from nastransfer.data.passes import group_ends
 from nastransfer.data.streams import Streams
-from nastransfer.space.network import Network
 from nastransfer.train.loop import clipped_step, losses, weight_step
+from nastransfer.train.networks import TrainedNetwork
 from nastransfer.train.ranks import Ranks
 
 
@@ -29,7 +29,7 @@ class GroupedStep:
 
     def __init__(
         self,
-        network: Network,
+        network: TrainedNetwork,
         optimizer: torch.optim.Optimizer,
         streams: Streams,
         ranks: Ranks,
@@ -61,8 +61,9 @@ class GroupedStep:
             self._drop(step, 0)
             clip, auxiliary = self._clip, self._auxiliary
             return weight_step(self._forward, self._optimizer, images, labels, clip=clip, auxiliary=auxiliary)
-        starts = [0, *ends[:-1]]
-        pieces = [(images[a:b], labels[a:b], (b - a) / number) for a, b in zip(starts, ends, strict=True)]
+        pieces = [
+            (images[a:b], labels[a:b], (b - a) / number) for a, b in zip([0, *ends], ends, strict=False)
+        ]
         return self._several(pieces or [(*_placeholder(images, labels), 0.0)], step, start // group)
 
     def _several(

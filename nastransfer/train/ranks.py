@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -40,13 +42,22 @@ class Ranks:
 
 
 @contextmanager
-def joined(device: torch.device, timeout_seconds: float) -> Iterator[Ranks]:
+def joined(device: torch.device, timeout_seconds: float, meeting: Path | None = None) -> Iterator[Ranks]:
     """Inside, this process is one of those that torch elastic started (its environment says which).
 
-    A collective operation that waits longer than `timeout_seconds` for the others fails.
+    They meet in the file `meeting`, or over the network. A collective operation that waits longer than
+    `timeout_seconds` for the others fails.
     """
+    known: dict[str, Any] = {}
+    if meeting is not None:
+        rank, number = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE"))
+        known = {
+            "store": distributed.FileStore(str(meeting), number),
+            "rank": rank,
+            "world_size": number,
+        }
     backend = "nccl" if device.type == "cuda" else "gloo"
-    distributed.init_process_group(backend, timeout=timedelta(seconds=timeout_seconds))
+    distributed.init_process_group(backend, timeout=timedelta(seconds=timeout_seconds), **known)
     try:
         yield Ranks(distributed.get_rank(), distributed.get_world_size())
     finally:

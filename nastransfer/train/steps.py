@@ -23,6 +23,14 @@ class Diverged(RuntimeError):
         self.last: Any = None
 
 
+class OutOfMemory(RuntimeError):
+    """The device's memory does not suffice; the message says what to change."""
+
+
+class RanksLost(RuntimeError):
+    """Processes that trained together ended without a result, more often than they are started anew."""
+
+
 def run_to_end(steps: Generator[Any, None, Result]) -> Result:
     """Do all steps and give what the generator returns."""
     while True:

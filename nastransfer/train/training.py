@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,13 +16,12 @@ from nastransfer.data.manifest import PART
 from nastransfer.data.passes import Share
 from nastransfer.data.streams import Streams
 from nastransfer.data.transforms import cutout
-from nastransfer.space import cost
-from nastransfer.space.genotype import Genotype
-from nastransfer.space.network import Network
+from nastransfer.train.architecture import Architecture
 from nastransfer.train.device import exact_fp32, machine_cost, place, seeded, timed
 from nastransfer.train.feed import Feed
 from nastransfer.train.grouped import GroupedStep
-from nastransfer.train.loop import Scores, Tally, TrainScores, evaluate, num_steps, set_lr, sgd
+from nastransfer.train.loop import Batch, Scores, Tally, TrainScores, evaluate, num_steps, set_lr, sgd
+from nastransfer.train.networks import build, size
 from nastransfer.train.protocol import Protocol
 from nastransfer.train.ranks import Ranks
 from nastransfer.train.run import Run
@@ -60,18 +60,21 @@ class AugmentStep:
 class Training(Run[AugmentStep]):
     """A network in training with its data, optimizer and random streams; as one of `ranks`, which all do the same.
 
-    `ValueError` for what cannot be trained. Its state does not depend on how many ranks there are.
+    `alive` is called for every batch. `ValueError` for what cannot be trained. Its state does not depend on how many
+    ranks there are.
     """
 
     def __init__(
         self,
-        genotype: Genotype,
+        genotype: Architecture,
         dataset: Dataset,
         streams: Streams,
         protocol: Protocol,
         device: torch.device,
         ranks: Ranks | None = None,
+        alive: Callable[[], None] | None = None,
     ) -> None:
+        self._alive = alive or _nothing
         self.protocol, self.device = protocol, device
         self.classes = len(dataset.classes)
         self._streams, self._ranks = streams, ranks or Ranks()
@@ -88,10 +91,9 @@ class Training(Run[AugmentStep]):
             "stem": dataset.stem_at(side),
         }
         with seeded(streams.seed("weights")):
-            network = Network(genotype, auxiliary=protocol.auxiliary > 0, **shape)
+            network = build(genotype, auxiliary=protocol.auxiliary > 0, **shape)
         self.network = place(network, device)
-        self.params = cost.parameters(genotype, **shape)
-        self.macs = cost.macs(genotype, resolution=side, **shape)
+        self.params, self.macs = size(genotype, resolution=side, **shape)
         self._optimizer = sgd(self.network, protocol.start_lr, protocol.momentum, protocol.weight_decay)
         self._step = GroupedStep(
             self.network,
@@ -136,6 +138,7 @@ class Training(Run[AugmentStep]):
                 self._train(epoch, place_in_epoch)
 
     def _train(self, epoch: int, place_in_epoch: int) -> None:
+        self._alive()
         last = place_in_epoch == self.steps_per_epoch - 1
         if place_in_epoch == 0:
             self.network.train()
@@ -158,9 +161,14 @@ class Training(Run[AugmentStep]):
     def _test(self, epoch: int) -> None:
         step = (epoch + 1) * self.steps_per_epoch - 1
         with timed(self._seconds, "seconds_scoring", self.device):
-            batches = self.test_batches.ordered()
+            batches = self._alive_over(self.test_batches.ordered())
             self.scores = evaluate(self.network, batches, self.classes, step=step, ranks=self._ranks)
         self._images_seen += self.test_batches.num_images
+
+    def _alive_over(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self._alive()
+            yield batch
 
     def check(self) -> None:
         """Raise `Diverged` where a loss since the last epoch's end is not a number."""
@@ -215,6 +223,10 @@ class Training(Run[AugmentStep]):
 
     def _elapsed(self) -> float:
         return self._before + time.perf_counter() - self._since
+
+
+def _nothing() -> None:
+    """Nobody waits for a sign of life."""
 
 
 def _load(

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 import nastransfer as nt
+from nastransfer.processes import lock
 from nastransfer.study.ledger import Ledger
 from nastransfer.study.parameters import check
-from nastransfer.study.processes import lock
 
 GENOTYPE = str(nt.Genotype.random(np.random.default_rng(0)))
 SMALL = {"cells": 3, "channels": 4, "epochs": 1, "epoch_images": 128, "resolution": 8}

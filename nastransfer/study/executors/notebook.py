@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from nastransfer.disk import write_atomic
+from nastransfer.processes import Busy, end_with_parent, lock
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
 from nastransfer.study.plan import Task
-from nastransfer.study.processes import Busy, end_with_parent, lock
 from nastransfer.study.task import ATTEMPT_VARIABLE
 
 BUSY = 75

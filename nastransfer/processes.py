@@ -32,8 +32,8 @@ def lock(path: Path, *, waiting_for: str | None = None) -> Iterator[None]:
         yield
 
 
-def end_with_parent() -> None:
-    """Ask Linux to end this process when its parent dies, however it dies; elsewhere nothing is asked."""
+def end_with_parent(how: signal.Signals = signal.SIGTERM) -> None:
+    """Ask Linux to end this process by this signal when its parent dies, however that dies; elsewhere ask nothing."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(set_parent_death_signal, how)

@@ -1,0 +1,76 @@
+"""What can be trained from scratch: the network of a genotype, or one that people know by its name (no torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nastransfer.space.genotype import Genotype
+from nastransfer.space.known import known_genotype, known_genotypes
+from nastransfer.train.protocol import Protocol
+from nastransfer.train.settings import choose
+
+REFERENCES = ("resnet18", "resnet34", "resnet50")
+"""Networks of torchvision (He et al., Deep Residual Learning, CVPR 2016; arXiv 1512.03385), by their names there."""
+
+# Settings of a protocol that need cells.
+_OF_CELLS = ("drop_path", "auxiliary")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A network that is no genotype's, to compare with: a ResNet of torchvision. `ValueError` for another name."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        choose("reference network", self.name, REFERENCES)
+
+    @property
+    def digest(self) -> str:
+        """Its identity in keys and checkpoints, which no genotype's digest equals."""
+        return self.name
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Architecture = Genotype | Reference
+"""What is trained."""
+
+
+def known_names() -> list[str]:
+    """Names of all known networks: published cells (`nastransfer.space.known`), then `REFERENCES`."""
+    return [*known_genotypes(), *REFERENCES]
+
+
+def known_network(name: str) -> Architecture:
+    """The known network of this name; `ValueError` names the nearest one and all."""
+    choose("known network", name, known_names())
+    return Reference(name) if name in REFERENCES else known_genotype(name)
+
+
+def read_architecture(given: Architecture | str | Mapping[str, Any]) -> Architecture:
+    """A reference as it is, the name of a known network, or all that `Genotype.parse` reads.
+
+    `str()` of the result gives text that is read back as the same. `ValueError` says what is wrong with other text.
+    """
+    if isinstance(given, Reference):
+        return given
+    if isinstance(given, str) and given.strip().isidentifier():
+        return known_network(given.strip())
+    return Genotype.parse(given)
+
+
+def check_protocol(architecture: Architecture, protocol: Protocol) -> None:
+    """`ValueError` where the protocol asks for what this network does not have."""
+    if isinstance(architecture, Genotype):
+        return
+    asked = {name: getattr(protocol, name) for name in _OF_CELLS if getattr(protocol, name)}
+    if asked:
+        said = ", ".join(f"{name}={value}" for name, value in asked.items())
+        raise ValueError(
+            f"{architecture} has no cells, so neither drop path nor an auxiliary head (protocol {protocol.label!r}: "
+            f"{said}); set them to 0, or train cells only"
+        )
