@@ -10,7 +10,7 @@ from nastransfer.data.baselines import majority_share, nearest_centroid
 from nastransfer.data.datasets import Dataset
 from nastransfer.report.arms import trainings
 from nastransfer.report.names import RANDOM, set_name
-from nastransfer.stats.sample import sample
+from nastransfer.stats.sample import Sample, sample
 
 
 def target_table(
@@ -20,7 +20,8 @@ def target_table(
 
     Columns: target, classes, train, test (images), chance (the share of the largest class), centroid (nearest class
     mean of raw pixels at `resolution`), and of the random genotypes of `frame`: n, lowest, mean, highest, and spread
-    (standard deviation over mean, percent, ddof 1; null below 2). `ValueError` as `arms.trainings` says.
+    (standard deviation over mean, percent, ddof 1; null below 2, and where none got an image right). `ValueError` as
+    `arms.trainings` says.
     """
     rows = []
     for name, dataset in targets.items():
@@ -38,10 +39,16 @@ def target_table(
                 "lowest": min(top1, default=None),
                 "mean": random.mean if random else None,
                 "highest": max(top1, default=None),
-                "spread": 100 * random.std / random.mean if random and random.std is not None else None,
+                "spread": _spread(random),
             }
         )
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _spread(random: Sample | None) -> float | None:
+    if random is None or random.std is None or not random.mean:
+        return None
+    return 100 * random.std / random.mean
 
 
 def target_text(table: pl.DataFrame) -> str:

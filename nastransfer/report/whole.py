@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -95,7 +95,7 @@ def report_files(frame: pl.DataFrame, name: str, beside: Beside | None = None) -
     first = 1 + list(tables).index(_RI)
     ordered = [*sections[:first], *drawn.values(), *sections[first:], *_appendix(shown)]
     figures = {
-        f"figures/{slug}.html": page(f"{name}: {section.title}", [section], plotly=_PLOTLY)
+        f"figures/{slug}.html": page(f"{name}: {section.title}", [replace(section, title="")], plotly=_PLOTLY)
         for slug, section in drawn.items()
     }
     return {

@@ -10,6 +10,7 @@ from nastransfer.data.datasets import open_dataset
 from nastransfer.report.targets import target_table, target_text
 from nastransfer.study.work import open_targets
 from tests.example_study import write_example
+from tests.report.rows import study, training
 
 
 def test_baselines_stand_beside_the_random_genotypes(tmp_path: Path) -> None:
@@ -23,6 +24,12 @@ def test_baselines_stand_beside_the_random_genotypes(tmp_path: Path) -> None:
     assert (row["lowest"], row["highest"]) == (drawn.min(), drawn.max())
     assert 0 < row["chance"] < row["centroid"] < 100
     assert row["target"] == "glyphs (synthetic)"
+
+
+def test_genotypes_that_get_nothing_right_have_no_spread() -> None:
+    frame = study(*(training("random", draw, 0.0, target="digits") for draw in range(2)))
+    row = target_table(frame, {"digits": open_dataset("digits")}).row(0, named=True)
+    assert (row["n"], row["mean"], row["spread"]) == (2, 0.0, None)
 
 
 def test_without_a_random_genotype_the_rest_is_said(tmp_path: Path) -> None:
