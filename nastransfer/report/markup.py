@@ -10,7 +10,7 @@ _KEPT_TOGETHER = 16
 # Letters up to which a word is not broken within: names and numbers; a longer one (a path) must not widen the page.
 _LONGEST_WORD = 24
 # Letters up to which a wide screen does not break the lines of a cell that has several, and one line with figures.
-_LONGEST_LINE, _LONGEST_FIGURES = 48, 20
+_LONGEST_LINE, _LONGEST_FIGURES = 48, 22
 # What tables say where there is no value: paler, so that values are seen among it.
 _NO_VALUE = frozenset({"none", "not given", "not recorded", "-"})
 # The class is named three times to outweigh JupyterLab's rules for tables: columns of equal width, text to the right.
