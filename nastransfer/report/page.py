@@ -18,8 +18,6 @@ _CSS = (
     "line-height:1.45}main{max-width:1000px;margin:auto;padding:12px 16px 48px}"
     "h1{font-size:1.5rem;margin:.6rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem}p{margin:.4rem 0;max-width:46rem}"
     "nav{margin:.8rem 0}nav ul{padding-left:1.2rem;columns:2}details{font-size:.875rem}summary{cursor:pointer}"
-    # plotly's buttons lie over the title otherwise.
-    ".modebar-container{top:auto!important;bottom:29px}"
     "@media (max-width:760px){nav ul{columns:1}}"
     "@media print{nav,.modebar-container{display:none}section{break-inside:avoid}}"
 )

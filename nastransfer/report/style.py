@@ -19,7 +19,8 @@ NEUTRAL = "#7F7F7F"
 DASHES = ("solid", "dash", "dot", "dashdot", "12px,3px", "12px,3px,3px,3px")
 """Lines differ in these too, for print in grey."""
 
-# Dragging and double clicks make most buttons needless, and a phone's title keeps its place; nothing is sent away.
+# Dragging and double clicks make most buttons needless; nothing is sent away. One above the other in the corner, the
+# rest leave a phone's title free.
 _NO_BUTTONS = ("zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "sendChartToCloud")
 
 
@@ -101,7 +102,7 @@ pio.templates[TEMPLATE] = go.layout.Template(
             "font": {"color": "#222222"},
         },
         "colorscale": {"sequential": "Viridis"},
-        "modebar": {"remove": _NO_BUTTONS},
+        "modebar": {"remove": _NO_BUTTONS, "orientation": "v"},
     }
 )
 
