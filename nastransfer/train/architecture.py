@@ -14,8 +14,9 @@ from nastransfer.train.settings import choose
 REFERENCES = ("resnet18", "resnet34", "resnet50")
 """Networks of torchvision (He et al., Deep Residual Learning, CVPR 2016; arXiv 1512.03385), by their names there."""
 
-# Settings of a protocol that need cells.
-_OF_CELLS = ("drop_path", "auxiliary")
+_TRICKS = ("drop_path", "auxiliary")
+OF_CELLS = ("cells", "channels", *_TRICKS)
+"""Settings of a protocol that are for networks of cells only."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def known_names() -> list[str]:
 
 def known_network(name: str) -> Architecture:
     """The known network of this name; `ValueError` names the nearest one and all."""
-    choose("known network", name, known_names())
+    choose("network", name, known_names())
     return Reference(name) if name in REFERENCES else known_genotype(name)
 
 
@@ -67,7 +68,7 @@ def check_protocol(architecture: Architecture, protocol: Protocol) -> None:
     """`ValueError` where the protocol asks for what this network does not have."""
     if isinstance(architecture, Genotype):
         return
-    asked = {name: getattr(protocol, name) for name in _OF_CELLS if getattr(protocol, name)}
+    asked = {name: getattr(protocol, name) for name in _TRICKS if getattr(protocol, name)}
     if asked:
         said = ", ".join(f"{name}={value}" for name, value in asked.items())
         raise ValueError(

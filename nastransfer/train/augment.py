@@ -92,8 +92,9 @@ def augment(
 ) -> AugmentResult:
     """Train `genotype` on the train (and val) part of `dataset` and score it on the test part.
 
-    It may also be the name of a known network, such as "DARTS_V2" or "resnet18". `protocol` is a name of `protocols()` or a `Protocol`; `settings` are what `augment_steps` takes besides. The same
-    seed gives the same result, bit for bit on a CPU at an equal number of threads.
+    `genotype` may be the name of a known network, such as "DARTS_V2" or "resnet18". `protocol` is a name of
+    `protocols()` or a `Protocol`; `settings` are what `augment_steps` takes besides. The same seed gives the same
+    result, bit for bit on a CPU at an equal number of threads.
     """
     return run_to_end(
         augment_steps(genotype, dataset, seed=seed, protocol=protocol, devices=devices, **settings)
@@ -130,17 +131,13 @@ def augment_steps(
     if devices == 1 and not group:
         kept: dict[str, Any] = {"checkpoint": checkpoint, "save_seconds": save_seconds, "weights": weights}
         return (yield from training_steps(genotype, dataset, seed, chosen, place, **kept))
-    if weights is not None:
-        raise ValueError(
-            f"weights={str(weights)!r}: they are kept where one device trains, this is a group of them"
-        )
     # torch elastic is imported where it is wanted: a second.
     from nastransfer.train import elastic
 
     together = elastic.Group(devices, **group)
     return (
         yield from elastic.train_together(
-            genotype, dataset, seed, chosen, place, together, checkpoint, save_seconds
+            genotype, dataset, seed, chosen, place, together, checkpoint, save_seconds, weights
         )
     )
 

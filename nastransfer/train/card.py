@@ -10,6 +10,7 @@ import yaml
 
 from nastransfer.space.genotype import CONCAT, Cell, Genotype
 from nastransfer.space.picture import CELL_TITLES, LOOKS, NODE_NAMES
+from nastransfer.train.architecture import OF_CELLS
 from nastransfer.train.kept import Kept
 from nastransfer.train.protocol import Protocol
 
@@ -46,7 +47,7 @@ def _called(kept: Kept) -> str:
 
 
 def _head(kept: Kept, title: str) -> dict[str, Any]:
-    """Fields that Hugging Face reads; weights are under no other terms than the images they were trained on."""
+    """Fields that Hugging Face reads; the licence is that of the images where it has a name there."""
     licence = next((name for said, name in _LICENCES.items() if said in kept.terms), None)
     named = {"license": licence or "other"}
     if licence is None:
@@ -68,8 +69,8 @@ def _head(kept: Kept, title: str) -> dict[str, Any]:
 def _summary(kept: Kept) -> str:
     top5 = "" if kept.top5_last is None else f"; top-5 {kept.top5_last:.2f}%"
     return (
-        f"Top-1 accuracy on the {kept.n_test:,} test images of {kept.dataset}: **{kept.top1_last:.2f}%** after the last "
-        f"epoch{top5}. The best epoch had {kept.top1_best:.2f}%, but it is chosen on the test images and so too good.\n"
+        f"Top-1 accuracy on the {kept.n_test:,} test images of {kept.dataset}: **{kept.top1_last:.2f}%** after the "
+        f"last epoch{top5}.\nThe best epoch had {kept.top1_best:.2f}%, chosen on the test images and so too good.\n"
         f"One training with seed {kept.seed}: how much another seed changes is not known from it.\n\n"
         f"{kept.params:,} parameters, {kept.macs:,} multiply-adds for an image of {kept.pixels} pixels a side."
     )
@@ -124,14 +125,15 @@ def _lines(cell: Cell) -> str:
 
 
 def _training(kept: Kept) -> str:
-    settings = kept.protocol.model_dump(mode="json")
-    named = {name: settings.pop(name) for name in ("name", "version")}
-    lines = {name: "-" if value is None else str(value) for name, value in settings.items()}
-    fields = Protocol.model_fields
-    rows = "\n".join(f"| {name} | {value} | {fields[name].description} |" for name, value in lines.items())
+    left_out = {"name", "version"} if isinstance(kept.network, Genotype) else {"name", "version", *OF_CELLS}
+    settings = kept.protocol.model_dump(mode="json", exclude=left_out)
+    rows = "\n".join(
+        f"| {name} | {'-' if value is None else value} | {Protocol.model_fields[name].description} |"
+        for name, value in settings.items()
+    )
     return (
-        f"Protocol `{kept.protocol.label}` (version {named['version']}) on {kept.n_train:,} training images, from fresh "
-        f"weights.\n\n| setting | value | meaning |\n| --- | --- | --- |\n{rows}"
+        f"Protocol `{kept.protocol.label}` (version {kept.protocol.version}) on {kept.n_train:,} training images, from "
+        f"fresh weights.\n\n| setting | value | meaning |\n| --- | --- | --- |\n{rows}"
     )
 
 
