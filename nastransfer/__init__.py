@@ -31,6 +31,7 @@ _HOMES = {
     "AugmentResult": "train.augment",
     "augment": "train.augment",
     "augment_steps": "train.augment",
+    "load_network": "train.export",
     "Searcher": "search.searcher",
     "SearchStep": "search.searcher",
     "SearchResult": "search.drive",
@@ -48,6 +49,7 @@ _HOMES = {
     "claims": "report.claims.table",
     "begin": "study.task",
     "parameters": "study.task",
+    "export": "study.export",
 }
 
 __all__ = sorted(_HOMES)

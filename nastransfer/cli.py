@@ -123,6 +123,22 @@ def results(
 
 
 @app.command()
+def export(
+    run: Annotated[
+        str, typer.Argument(help="A finished training: its folder, or its name below the runs folder.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="New or empty folder for weights, genotype and model card.")],
+    runs: Runs = Path("runs"),
+    program: Annotated[bool, typer.Option(help="Write the torch.export file too.")] = True,
+) -> None:
+    """Write a trained network to a folder for others; its training must have kept the weights (keep_weights: true)."""
+    from nastransfer.study.export import export as export_run
+
+    written = export_run(run, folder, runs=runs, program=program)
+    print(f"{written}: {', '.join(sorted(path.name for path in written.iterdir()))}")
+
+
+@app.command()
 def datasets() -> None:
     """List the data sets: which are present, where they were looked for, how to get what is missing."""
     from nastransfer.data.datasets import datasets as catalogue

@@ -45,6 +45,11 @@ class Attempt:
         """The notebook while it is executed. It stays where an interruption came after the result."""
         return self.folder / "notebook.partial.ipynb"
 
+    @property
+    def weights(self) -> Path:
+        """The final weights of a training that was asked to keep them (`nastransfer.train.kept`)."""
+        return self.folder / "weights.safetensors"
+
     def start(self, task: Task, machine: dict[str, Any]) -> None:
         """Record what is asked and which process answers for it; clears what an interrupted try left behind.
 

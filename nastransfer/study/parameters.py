@@ -97,11 +97,13 @@ class AugmentParameters(Place):
     target: Source = Field(description="data set to train and test on")
     genotype: str = Field(default="", description="the architecture as Genotype(...) text; or give `search`")
     search: str = Field(default="", description="id of the finished search task whose genotype is trained")
+    known: str = Field(default="", description="or a network by its name, such as DARTS_V2 or resnet18")
     method: str = Field(default="", description="label of a given genotype; random for the baseline")
     draw: int | None = Field(default=None, description="number of a given genotype within its label")
     seed: Seed = Field(default=2, description="seed of the training")
     protocol: str = Field(default="tiny", description="named settings of the training")
     settings: dict[str, Any] = Field(default={}, description="settings other than the protocol's")
+    keep_weights: bool = Field(default=False, description="keep the final weights, for nt.export")
 
     def task(self) -> Task:
         return augment_task(
@@ -113,6 +115,8 @@ class AugmentParameters(Place):
             genotype=self.genotype,
             method=self.method,
             draw=self.draw,
+            known=self.known,
+            keep_weights=self.keep_weights,
         )
 
 

@@ -19,12 +19,15 @@ from nastransfer.search.plugins import Plugin, source_hash
 from nastransfer.search.searcher import Searcher, find_searcher, make_searcher, searchers
 from nastransfer.space.genotype import Genotype
 from nastransfer.study.spec import Source, StudySpec
+from nastransfer.train.architecture import check_protocol, known_network
 from nastransfer.train.protocol import protocol
 from nastransfer.train.settings import choose
 
 # Raised when a task's meaning changes though its settings do not, so that old records are not taken for new ones.
 TASK_VERSION = 1
 KINDS = ("proxy", "search", "augment")
+# What the training of a known network is for: it is compared with, and is nothing that a search found.
+KNOWN = "known"
 
 
 @dataclass(frozen=True)
@@ -118,28 +121,35 @@ def augment_task(
     genotype: str = "",
     method: str = "",
     draw: int | None = None,
+    known: str = "",
+    keep_weights: bool = False,
     feeds: tuple[str, ...] = (),
 ) -> Task:
-    """Train a genotype from scratch on a target: one that a search finds (`search` or its id), or a given one.
+    """Train a network from scratch on a target: what a search finds (`search` or its id), a given genotype, or `known`.
 
-    `method` labels a given genotype (`random` for the baseline) and `draw` numbers it.
+    `method` labels a given genotype (`random` for the baseline) and `draw` numbers it. Whether the final weights are
+    kept (`keep_weights`) makes no other task.
     """
     parent = search.id if search is not None else search_id
-    if bool(parent) == bool(genotype):
+    if [bool(parent), bool(genotype), bool(known)].count(True) != 1:
         raise ValueError(
-            "augment needs exactly one of 'search' (the id of a search task) and 'genotype' (its text)"
+            "augment needs exactly one of 'search' (a search task's id), 'genotype' (its text) and 'known' (a name)"
         )
-    if parent and (method or draw is not None):
-        raise ValueError("'method' and 'draw' describe a given genotype; a search's record says its own")
+    if not genotype and (method or draw is not None):
+        raise ValueError(
+            "'method' and 'draw' describe a given genotype; searches and known networks say their own"
+        )
     canonical = str(Genotype.parse(genotype)) if genotype else ""
-    resolved = protocol(protocol_name, **settings).model_dump(mode="json")
+    training = protocol(protocol_name, **settings)
+    if known:
+        check_protocol(known_network(known), training)
     asked = target.model_dump(mode="json")
     identity = {
         "kind": "augment",
         "version": TASK_VERSION,
         "target": asked,
         "seed": seed,
-        "protocol": resolved,
+        "protocol": training.model_dump(mode="json"),
         "genotype": canonical,
         "method": method,
         "draw": draw,
@@ -155,7 +165,12 @@ def augment_task(
         "protocol": protocol_name,
         "settings": settings,
     }
-    origin = search.slug if search is not None else parent or f"{method or 'given'}-{draw}"
+    if known:
+        identity["known"] = parameters["known"] = known
+        feeds = feeds or (KNOWN,)
+    if keep_weights:
+        parameters["keep_weights"] = True
+    origin = search.slug if search is not None else parent or known or f"{method or 'given'}-{draw}"
     slug = _slug(origin, "to", target.label, seed)
     return Task(digest(identity), "augment", slug, parameters, (parent,) if parent else (), feeds)
 
@@ -203,20 +218,33 @@ def _search_grid(spec: StudySpec) -> list[tuple[Task, Source]]:
 def _augmentations(spec: StudySpec) -> list[Task]:
     """The baseline first: without it no relative improvement can be read while the study still runs."""
     shared = (spec.protocol, spec.protocol_settings)
+    kept = spec.keep_weights
     cells = [(target, seed) for target in spec.targets for seed in spec.augment_seeds]
     baseline = [
         augment_task(
-            target, seed, *shared, genotype=str(genotype), method="random", draw=draw, feeds=("random",)
+            target,
+            seed,
+            *shared,
+            genotype=str(genotype),
+            method="random",
+            draw=draw,
+            keep_weights=kept,
+            feeds=("random",),
         )
         for draw, genotype in enumerate(random_genotypes(spec.random.seed, spec.random.genotypes))
         for target, seed in cells
     ]
     found = [
-        augment_task(target, seed, *shared, search=search, feeds=(_feeds(source, target),))
+        augment_task(target, seed, *shared, search=search, keep_weights=kept, feeds=(_feeds(source, target),))
         for search, source in _search_grid(spec)
         for target, seed in cells
     ]
-    return [*baseline, *found]
+    known = [
+        augment_task(target, seed, *shared, known=name, keep_weights=kept)
+        for name in spec.known
+        for target, seed in cells
+    ]
+    return [*baseline, *found, *known]
 
 
 def _feeds(source: Source, target: Source) -> str:

@@ -14,6 +14,7 @@ from nastransfer.data.datasets import label_of, names, options_of
 from nastransfer.data.proxies import ProxySpec, proxies
 from nastransfer.search.plugins import Plugin
 from nastransfer.search.searcher import Searcher, make_searcher, searchers
+from nastransfer.train.architecture import check_protocol, known_names, known_network
 from nastransfer.train.protocol import protocol
 from nastransfer.train.settings import Strict, choose, validate
 
@@ -89,6 +90,13 @@ class StudySpec(Strict):
     protocol: str = Field(description="named settings of the final training")
     protocol_settings: dict[str, Any] = Field(default={}, description="settings other than the protocol's")
     random: RandomBaseline
+    known: tuple[str, ...] = Field(
+        default=(),
+        description="networks that people know, trained beside to compare with: [DARTS_V2, resnet18]",
+    )
+    keep_weights: bool = Field(
+        default=False, description="keep the final weights of every training, for nt.export"
+    )
 
     @field_validator("plugins", mode="before")
     @classmethod
@@ -107,7 +115,7 @@ class StudySpec(Strict):
         searchers(*value)
         return value
 
-    @field_validator("methods", "sources", "targets", "search_seeds", "augment_seeds", mode="before")
+    @field_validator("methods", "sources", "targets", "search_seeds", "augment_seeds", "known", mode="before")
     @classmethod
     def _tuples(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
@@ -133,7 +141,14 @@ class StudySpec(Strict):
             )
         return value
 
-    @field_validator("methods", "search_seeds", "augment_seeds")
+    @field_validator("known")
+    @classmethod
+    def _known_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            choose("network", name, known_names())
+        return value
+
+    @field_validator("methods", "search_seeds", "augment_seeds", "known")
     @classmethod
     def _distinct(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(value)) != len(value):
@@ -154,7 +169,9 @@ class StudySpec(Strict):
             choose("method under settings", method, self.methods)
         for method in self.methods:
             make_searcher(self.searcher(method), self.preset, **self.settings.get(method, {}))
-        protocol(self.protocol, **self.protocol_settings)
+        training = protocol(self.protocol, **self.protocol_settings)
+        for name in self.known:
+            check_protocol(known_network(name), training)
         for kind, entries in (("source", self.sources), ("target", self.targets)):
             labels = [entry.label for entry in entries]
             for label in labels:

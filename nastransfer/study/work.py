@@ -19,12 +19,14 @@ from nastransfer.search.drive import search_steps
 from nastransfer.search.plugins import source_hash
 from nastransfer.search.searcher import make_searcher, preset_label
 from nastransfer.space.genotype import Genotype
+from nastransfer.study.attempt import Attempt
 from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.machine import machine
 from nastransfer.study.parameters import AugmentParameters, Parameters, ProxyParameters, SearchParameters
 from nastransfer.study.plan import TASK_VERSION, digest, proxy_task
 from nastransfer.study.spec import Source
-from nastransfer.train.protocol import protocol
+from nastransfer.train.architecture import Architecture, known_network
+from nastransfer.train.protocol import Protocol, protocol
 from nastransfer.train.saving import SAVE_SECONDS
 
 # Seconds between two saved states of a search or training: what a kill costs at most.
@@ -237,16 +239,16 @@ def _augment(given: AugmentParameters, records: StudyRecords) -> Work:
 
     chosen = open_source(given.target)
     dataset = usable(chosen)
-    genotype, origin = _origin(given, records)
+    network, origin = _origin(given, records)
     training = protocol(given.protocol, **given.settings)
 
     def steps(folder: Path) -> Steps:
         kept: dict[str, Any] = {"checkpoint": folder, "save_seconds": save_seconds()}
-        trained = yield from augment_steps(genotype, dataset, seed=given.seed, protocol=training, **kept)
+        if given.keep_weights:
+            kept["weights"] = Attempt(folder).weights
+        trained = yield from augment_steps(network, dataset, seed=given.seed, protocol=training, **kept)
         numbers = {
-            "genotype": str(genotype),
-            "cells": training.cells,
-            "channels": training.channels,
+            **_shape(network, training),
             "bn_group": training.bn_group,
             "precision": training.precision,
             "preset_version": training.version,
@@ -267,12 +269,21 @@ def _augment(given: AugmentParameters, records: StudyRecords) -> Work:
     labels = {**origin, "target": given.target.label, "augment_seed": given.seed, "protocol": training.label}
     settings = training.model_dump(mode="json")
     images = dataset.manifest.hash
-    key = _key(kind="augment", genotype=genotype.digest, protocol=settings, images=images, seed=given.seed)
+    key = _key(kind="augment", genotype=network.digest, protocol=settings, images=images, seed=given.seed)
     return Work(steps, labels, key)
 
 
-def _origin(given: AugmentParameters, records: StudyRecords) -> tuple[Genotype, dict[str, Any]]:
-    """The genotype to train and the labels that say where it came from."""
+def _shape(network: Architecture, training: Protocol) -> dict[str, Any]:
+    """Columns that networks of cells have, and others do not."""
+    if not isinstance(network, Genotype):
+        return {}
+    return {"genotype": str(network), "cells": training.cells, "channels": training.channels}
+
+
+def _origin(given: AugmentParameters, records: StudyRecords) -> tuple[Architecture, dict[str, Any]]:
+    """What to train and the labels that say where it came from."""
+    if given.known:
+        return known_network(given.known), {"method": given.known}
     if given.genotype:
         return Genotype.parse(given.genotype), {"method": given.method or "given", "search_seed": given.draw}
     attempt = records.finished(given.search)
