@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 import polars as pl
 from IPython.display import clear_output, display
+from plotly.io.base_renderers import PlotlyRenderer
 
 from nastransfer.search.watched import COLLAPSE_WARNING, clock, in_words
 
@@ -18,11 +19,21 @@ Result = TypeVar("Result")
 Draw = Callable[[pl.DataFrame], go.Figure]
 
 SECONDS_BETWEEN_DRAWINGS = 1.0
+_CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": "nastransfer"}}
+
+
+class _WithWords(PlotlyRenderer):
+    """A figure by mimetype, and its text alternative for readers of a saved notebook that cannot draw it."""
+
+    def to_mimebundle(self, fig_dict: dict[str, Any]) -> dict[str, Any]:
+        words = (fig_dict["layout"].get("meta") or {}).get("alt", "a figure")
+        return {**super().to_mimebundle(fig_dict), "text/plain": words}
 
 
 def use_in_notebooks() -> None:
     """Draw figures by mimetype: in JupyterLab, in saved notebooks, and without fetching anything from the network."""
-    pio.renderers.default = "plotly_mimetype"
+    pio.renderers["with_words"] = _WithWords(_CONFIG)
+    pio.renderers.default = "with_words"
 
 
 def watch(steps: Generator[Any, None, Result], draw: Draw) -> Result:

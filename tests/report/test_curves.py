@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import plotly.graph_objects as go
+import plotly.io as pio
 import polars as pl
+import pytest
 
 from nastransfer.data.datasets import open_dataset
 from nastransfer.report.curves import class_accuracy, class_histogram, learning_curve, search_history
 from nastransfer.report.explore import proxy_histogram, sample_images
+from nastransfer.report.live import use_in_notebooks
 from nastransfer.report.proxy_figures import rank_curves
 
 CLASSES = pl.DataFrame({"class": ["<b>a</b>", "c"], "train": [3, 9], "val": [1, 0], "test": [2, 2]})
@@ -51,6 +54,16 @@ def test_every_set_has_a_curve_however_many_there_are() -> None:
     assert len({(trace.line.color, trace.line.dash) for trace in figure.data}) >= 6
     assert figure.data[0].name == "&lt;1&gt;"
     assert "<8> 8 down to 1" in figure.layout.meta["alt"]
+
+
+def test_notebooks_keep_a_figures_words_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pio.renderers, "default", pio.renderers.default)
+    use_in_notebooks()
+    bundle = class_histogram(CLASSES)._repr_mimebundle_()
+    assert bundle["text/plain"].startswith("Images of each class: train 12")
+    drawn = bundle["application/vnd.plotly.v1+json"]
+    assert len(drawn["data"]) == 3
+    assert drawn["config"]["toImageButtonOptions"]["format"] == "svg"
 
 
 def test_what_sliders_draw_has_words() -> None:
