@@ -32,6 +32,7 @@ _HOMES = {
     "augment": "train.augment",
     "augment_steps": "train.augment",
     "load_network": "train.export",
+    "preflight": "train.preflight",
     "Searcher": "search.searcher",
     "SearchStep": "search.searcher",
     "SearchResult": "search.drive",

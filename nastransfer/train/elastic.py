@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from nastransfer.data.dataset import Dataset
-from nastransfer.space.genotype import Genotype
+from nastransfer.train.architecture import Architecture
 from nastransfer.train.augment import AugmentResult
 from nastransfer.train.job import (
     LOG,
@@ -103,7 +103,7 @@ def refuse_group(group: Group, groups: int, device: torch.device) -> None:
 
 
 def train_together(
-    genotype: Genotype,
+    genotype: Architecture,
     dataset: Dataset,
     seed: int,
     protocol: Protocol,
@@ -111,6 +111,7 @@ def train_together(
     group: Group,
     checkpoint: str | Path | None,
     save_seconds: float,
+    weights: str | Path | None = None,
 ) -> Generator[AugmentStep, None, AugmentResult]:
     """`rank_steps` of a job that is refused first where it cannot work; its folder is in that of the checkpoint."""
     refuse_group(group, protocol.groups, device)
@@ -127,6 +128,7 @@ def train_together(
             timeout_seconds=group.timeout_seconds,
             device=device.type,
             threads=max(1, torch.get_num_threads() // group.devices),
+            weights=None if weights is None else Path(weights),
         )
         return (yield from rank_steps(job, group))
 

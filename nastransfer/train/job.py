@@ -18,7 +18,7 @@ from typing import Any
 from nastransfer.data.dataset import Dataset
 from nastransfer.data.handed import hand_over, take_over
 from nastransfer.disk import write_atomic
-from nastransfer.space.genotype import Genotype
+from nastransfer.train.architecture import Architecture, read_architecture
 from nastransfer.train.augment import AugmentResult
 from nastransfer.train.protocol import Protocol
 from nastransfer.train.steps import Diverged, OutOfMemory
@@ -34,10 +34,10 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 class Job:
     """One training by several processes: what, where its state lies, when a silent process counts as lost.
 
-    device: "cpu" or "cuda". threads: of each process on the CPU.
+    device: "cpu" or "cuda". threads: of each process on the CPU. weights: a file for the final ones.
     """
 
-    genotype: Genotype
+    genotype: Architecture
     dataset: Dataset
     seed: int
     protocol: Protocol
@@ -46,6 +46,7 @@ class Job:
     timeout_seconds: float
     device: str
     threads: int
+    weights: Path | None = None
 
     def write(self, folder: Path) -> None:
         """Prepare the folder anew; what an earlier start left of events and outcomes goes."""
@@ -54,9 +55,10 @@ class Job:
         hand_over(self.dataset, folder / "dataset")
         values = {
             **vars(self),
-            "genotype": self.genotype.to_json(),
+            "genotype": str(self.genotype),
             "protocol": self.protocol.model_dump(mode="json"),
             "checkpoint": str(self.checkpoint.resolve()),
+            "weights": None if self.weights is None else str(self.weights.resolve()),
         }
         del values["dataset"]
         write_atomic(folder / "job.json", json.dumps(values).encode())
@@ -68,9 +70,10 @@ class Job:
         return cls(
             **{
                 **values,
-                "genotype": Genotype.parse(values["genotype"]),
+                "genotype": read_architecture(values["genotype"]),
                 "protocol": Protocol.model_validate(values["protocol"]),
                 "checkpoint": Path(values["checkpoint"]),
+                "weights": None if values["weights"] is None else Path(values["weights"]),
                 "dataset": take_over(folder / "dataset"),
             }
         )

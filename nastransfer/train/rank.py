@@ -68,6 +68,7 @@ def train(folder: Path, job: Job, ranks: Ranks, device: torch.device) -> None:
         ranks=ranks,
         checkpoint=job.checkpoint,
         save_seconds=job.save_seconds,
+        weights=job.weights,
         alive=heart.beat,
     )
     while True:

@@ -28,7 +28,8 @@ from nastransfer.train.run import Run
 from nastransfer.train.schedule import cosine_lr
 
 # Evaluation does not depend on its batch size; this one keeps a CPU's caches and a GPU both content.
-_TEST_BATCH = 200
+TEST_BATCH = 200
+"""Images scored at a time."""
 _CPU = torch.device("cpu")
 
 
@@ -249,6 +250,6 @@ def _load(
             dataset, "train", manifest=train, batch=protocol.batch, training=True, share=groups, **shared
         ),
         load_batches(
-            dataset, "test", manifest=test, batch=_TEST_BATCH, training=False, share=single, **shared
+            dataset, "test", manifest=test, batch=TEST_BATCH, training=False, share=single, **shared
         ),
     )
