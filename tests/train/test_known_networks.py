@@ -128,3 +128,14 @@ def test_checkpoints_of_two_networks_are_told_apart(tmp_path: Path) -> None:
         augment("resnet18", data, protocol=chosen, checkpoint=tmp_path)
     names = [identity(read_architecture(name), data, 2, chosen)["genotype"] for name in known_names()]
     assert len(set(names)) == len(names)
+
+
+def test_a_reference_that_was_interrupted_ends_like_one_that_was_not(tmp_path: Path) -> None:
+    data, chosen = planted(train=32, test=8), settings(epochs=2)
+    whole = augment("resnet18", data, protocol=chosen)
+    steps = augment_steps("resnet18", data, protocol=chosen, checkpoint=tmp_path, save_seconds=0)
+    next(steps)
+    steps.close()
+    resumed = augment("resnet18", data, protocol=chosen, checkpoint=tmp_path)
+    losses = [[(row["loss"], row["test_loss"]) for row in result.history] for result in (whole, resumed)]
+    assert losses[0] == losses[1]
