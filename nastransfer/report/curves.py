@@ -9,14 +9,14 @@ import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
 
-from nastransfer.report.style import COLOURS, DASHES, NEUTRAL, TEMPLATE, empty_figure
+from nastransfer.report.style import COLOURS, DASHES, NEUTRAL, TEMPLATE, blank_figure, empty_figure
 from nastransfer.search.watched import COLLAPSED
 
 
 def learning_curve(history: pl.DataFrame) -> go.Figure:
     """Top-1 accuracy of a final training by epoch, on the training images as drawn and on the test part."""
     title = "Final training"
-    figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 340})
+    figure = blank_figure(title, _PIXELS)
     for number, (name, label) in enumerate(_TRAINING_NAMES.items()):
         _add_line(figure, history, name, label, number, x="epoch")
     if not figure.data:
@@ -55,7 +55,9 @@ def search_history(history: pl.DataFrame) -> go.Figure:
             f"<br><sub>collapsed: half of the normal cell skips, first at step {collapsed['step'][0]}</sub>"
         )
     height = 220 + 120 * len(panels)
-    alt = f"{title.replace('<br><sub>', ', ').removesuffix('</sub>')}; {history.height} steps recorded"
+    said = f"{title.replace('<br><sub>', ', ').removesuffix('</sub>')}; {history.height} steps recorded"
+    lines = [trace for trace in figure.data if trace.mode != "markers"]
+    alt = f"{said}; at the end {', '.join(f'{html.unescape(line.name)} {line.y[-1]:.4g}' for line in lines)}."
     return figure.update_layout(template=TEMPLATE, title=title, height=height, meta={"alt": alt})
 
 
@@ -143,6 +145,7 @@ def _add_line(
     )
 
 
+_PIXELS = 340
 # Parts differ in these too, for print in grey.
 _PATTERNS = ("", "/", "x")
 
@@ -153,7 +156,7 @@ def class_histogram(classes: pl.DataFrame, title: str = "Images of each class") 
     if not parts:
         return empty_figure(f"{title}: no image")
     ordered = classes.sort(pl.sum_horizontal(parts), descending=True)
-    figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 340, "barmode": "stack"})
+    figure = blank_figure(title, _PIXELS, barmode="stack")
     for number, part in enumerate(parts):
         figure.add_bar(
             x=list(range(1, ordered.height + 1)),
@@ -170,22 +173,35 @@ def class_histogram(classes: pl.DataFrame, title: str = "Images of each class") 
 
 
 def class_accuracy(classes: pl.DataFrame) -> go.Figure:
-    """Accuracy of each class against its number of test images. `classes`: class, images, correct."""
+    """Accuracy of each class against its number of test images, or by rank where all have as many.
+
+    `classes`: class, images, correct.
+    """
     tested = classes.filter(pl.col("images") > 0)
     if tested.is_empty():
         return empty_figure("no class was tested")
-    title, accuracy = "Accuracy of each class", (100 * tested["correct"] / tested["images"]).to_list()
-    figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 340})
+    title = "Accuracy of each class"
+    tested = tested.with_columns(accuracy=100 * pl.col("correct") / pl.col("images"))
+    tested = tested.sort("accuracy", descending=True)
+    accuracy, images = tested["accuracy"].to_list(), tested["images"].to_list()
+    alike = len(set(images)) == 1
+    along = (
+        f"class, from best to worst ({images[0]} test images each)" if alike else "test images of the class"
+    )
+    figure = blank_figure(title, _PIXELS)
     figure.add_scatter(
-        x=tested["images"].to_list(),
+        x=list(range(1, len(images) + 1)) if alike else images,
         y=accuracy,
         mode="markers",
         marker={"color": COLOURS[0], "opacity": 0.6},
-        customdata=[html.escape(name) for name in tested["class"]],
-        hovertemplate="%{customdata}<br>%{y:.1f}% of %{x} images<extra></extra>",
+        customdata=[
+            f"{html.escape(row['class'])}<br>{row['accuracy']:.1f}% of {row['images']} images"
+            for row in tested.iter_rows(named=True)
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
     )
     alt = (
         f"{title}: {tested.height} classes, {min(accuracy):.1f} to {max(accuracy):.1f}% of their test images."
     )
-    axes = {"xaxis_title": "test images of the class", "yaxis_title": "correct, %"}
+    axes = {"xaxis_title": along, "yaxis_title": "correct, %"}
     return figure.update_layout(meta={"alt": alt}, **axes)

@@ -9,7 +9,7 @@ from nastransfer.data.datasets import Dataset
 from nastransfer.data.proxies import ProxySpec, build_proxy
 from nastransfer.report.curves import class_histogram
 from nastransfer.report.proxy_figures import proxy_against_parent
-from nastransfer.report.style import TEMPLATE, empty_figure
+from nastransfer.report.style import blank_figure, empty_figure
 
 
 def sample_images(dataset: Dataset, rows: int = 4, columns: int = 12, seed: int = 2) -> go.Figure:
@@ -29,10 +29,10 @@ def sample_images(dataset: Dataset, rows: int = 4, columns: int = 12, seed: int 
         sheet[top : top + side, left : left + side] = image.transpose(1, 2, 0)
     kind = "synthetic images" if dataset.synthetic else "images"
     title = f"{dataset.name}: {kind} of {dataset.domain}"
-    figure = go.Figure(go.Image(z=sheet, hoverinfo="skip"), layout={"template": TEMPLATE, "title": title})
+    figure = blank_figure(title, 90 + 60 * rows).add_trace(go.Image(z=sheet, hoverinfo="skip"))
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
     alt = f"{title}, {len(images)} of them drawn at random."
-    return figure.update_layout(height=90 + 60 * rows, margin={"l": 10, "r": 10, "b": 10}, meta={"alt": alt})
+    return figure.update_layout(margin={"l": 10, "r": 10, "b": 10}, meta={"alt": alt})
 
 
 def proxy_histogram(dataset: Dataset, classes: int, percent: int = 100, seed: int = 2) -> go.Figure:

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,7 +18,7 @@ from nastransfer.data.descriptors import class_histogram
 from nastransfer.data.manifest import PARTS, Manifest
 from nastransfer.report import curves
 from nastransfer.report.names import set_name
-from nastransfer.report.style import COLOURS, DASHES, NEUTRAL, TEMPLATE, empty_figure, translucent
+from nastransfer.report.style import COLOURS, DASHES, NEUTRAL, blank_figure, empty_figure, translucent
 
 # Beyond these a bar for each class is a smear, and the small classes are not seen at all.
 _MOST_BARS = 200
@@ -27,6 +28,7 @@ _MOST_DOTS = 1500
 _LARGEST_THUMBNAIL = 64
 _SMALLEST_THUMBNAIL = 32
 _LONGEST_NAME = 24
+_FEW_DECADES = 200
 
 
 def class_sizes(manifest: Manifest, title: str | None = None) -> go.Figure:
@@ -48,7 +50,7 @@ def rank_curves(sizes: Mapping[str, Sequence[int]], title: str) -> go.Figure:
 
     `sizes`: name in the legend -> images of each class, in any order.
     """
-    figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 380})
+    figure = blank_figure(title, 380)
     for place, (name, values) in enumerate(sizes.items()):
         rank, size = _curve(np.asarray(values))
         shown = html.escape(name)
@@ -82,7 +84,7 @@ def proxy_against_parent(proxy: Manifest, parent: Manifest) -> go.Figure:
     dots = sorted((place[name], images, name) for name, images in kept.items() if name in place)
     drawn = [dots[index - 1] for index in _thinned(len(dots), _MOST_DOTS)]
     rank, size = _curve(sizes)
-    figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 400})
+    figure = blank_figure(title, 400)
     figure.add_scatter(
         x=rank,
         y=size,
@@ -114,9 +116,8 @@ def distance_figure(distances: pl.DataFrame) -> go.Figure:
         return empty_figure("No other set is here to compare with.")
     ordered = distances.sort("distance", descending=True)
     target, own = ordered["target"][0], ordered["own"][0]
-    title = f"Distance to {set_name(target)} by 8 x 8 pixels"
-    height = 150 + 28 * ordered.height
-    figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": height})
+    title = f"Distance to {set_name(target)} by 8 x 8 pixels; dashed: two samples of it ({own:.2f})"
+    figure = blank_figure(title, 150 + 28 * ordered.height)
     figure.add_bar(
         x=ordered["distance"].to_list(),
         y=ordered["set"].to_list(),
@@ -128,12 +129,12 @@ def distance_figure(distances: pl.DataFrame) -> go.Figure:
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
     figure.add_vline(x=own, line={"color": "#222222", "width": 2, "dash": "dash"})
-    note = f"dashed: two samples of {set_name(target)} ({own:.2f})"
-    figure.update_xaxes(title_text=f"Frechet distance; {note}", rangemode="tozero")
+    longest = max(*ordered["distance"], own)
+    figure.update_xaxes(title_text="Frechet distance", range=[0, 1.15 * longest])
     nearest = ", ".join(
         f"{row['set']} {row['distance']:.2f}" for row in distances.sort("distance").iter_rows(named=True)
     )
-    return figure.update_layout(showlegend=False, meta={"alt": f"{title}: {nearest}; {note}."})
+    return figure.update_layout(showlegend=False, meta={"alt": f"{title}: {nearest}."})
 
 
 def images_by_class(dataset: Dataset, classes: int = 8, images: int = 10) -> go.Figure:
@@ -161,7 +162,7 @@ def images_by_class(dataset: Dataset, classes: int = 8, images: int = 10) -> go.
         sheet[top : top + side, left : left + side] = picture
         filled[row] += 1
     title = f"{set_name(dataset.name)}, {_selection(dataset.manifest)}: {dataset.domain}"
-    figure = go.Figure(layout={"template": TEMPLATE, "title": title, "height": 90 + 60 * len(chosen)})
+    figure = blank_figure(title, 90 + 60 * len(chosen))
     figure.add_image(source=_address(sheet, sharp=native < _SMALLEST_THUMBNAIL), hoverinfo="skip")
     named = [html.escape(f"{_short(name)} ({histogram[name]:,})") for name in chosen]
     figure.update_xaxes(visible=False)
@@ -215,13 +216,16 @@ def _thinned(number: int, most: int) -> np.ndarray:
 
 
 def _logarithmic(figure: go.Figure) -> go.Figure:
-    """Both axes logarithmic; heights that span few decades get marks at 2 and 5 times a power of ten as well."""
-    heights = [value for trace in figure.data for value in trace.y] or [1]
-    steps = (1, 2, 5) if max(heights) < 200 * min(heights) else (1,)
-    marks = [step * 10**power for power in range(len(str(max(heights))) + 1) for step in steps]
-    figure.update_xaxes(type="log", title_text="class, from large to small", dtick=1)
-    names = [f"{mark:,}" for mark in marks]
-    return figure.update_yaxes(type="log", title_text="images of the class", tickvals=marks, ticktext=names)
+    """Both axes logarithmic; those that span few decades get marks at 2 and 5 times a power of ten as well."""
+    ranks, heights = ([value for trace in figure.data for value in trace[axis]] or [1] for axis in "xy")
+    figure.update_xaxes(title_text="class, from large to small", **_marks(ranks))
+    return figure.update_yaxes(title_text="images of the class", **_marks(heights))
+
+
+def _marks(values: Sequence[int]) -> dict[str, Any]:
+    steps = (1, 2, 5) if max(values) < _FEW_DECADES * min(values) else (1,)
+    marks = [step * 10**power for power in range(len(str(max(values))) + 1) for step in steps]
+    return {"type": "log", "tickvals": marks, "ticktext": [f"{mark:,}" for mark in marks]}
 
 
 def _sizes_in_words(title: str, manifest: Manifest) -> str:

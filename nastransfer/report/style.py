@@ -6,6 +6,7 @@ import html
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 import plotly.io as pio
@@ -60,6 +61,7 @@ _OTHER_SYMBOLS = (
 _TARGET_COLOURS = ("#332288", "#882255", "#999933", "#44AA99", "#CC6677", "#DDCC77")
 _TARGET_SYMBOLS = ("hexagon", "star", "triangle-down", "cross", "bowtie", "hourglass")
 
+_TITLE_LETTERS, _TITLE_LINE, _ABOVE = 40, 20, 56
 _SWALLOWED = 75  # brightness out of 255
 
 _LINES = {"gridcolor": "rgba(127,127,127,0.25)", "linecolor": NEUTRAL, "zeroline": False, "automargin": True}
@@ -82,7 +84,7 @@ pio.templates[TEMPLATE] = go.layout.Template(
             "title": {"standoff": 8, "font": {"size": 13}},
         },
         "yaxis": {**_LINES, "tickfont": {"size": 12}, "title": {"standoff": 8, "font": {"size": 13}}},
-        "margin": {"l": 12, "r": 16, "t": 56, "b": 12},
+        "margin": {"l": 12, "r": 16, "t": _ABOVE, "b": 12},
         "legend": {
             "orientation": "h",
             "xref": "container",
@@ -166,6 +168,14 @@ def on_dark(figure: go.Figure) -> go.Figure:
                 bar.color = trace.marker.color
     clear = "rgba(0,0,0,0)"
     return figure.update_layout(paper_bgcolor=clear, plot_bgcolor=clear, font_color="#E6E6E6")
+
+
+def blank_figure(title: str, height: int, **layout: Any) -> go.Figure:
+    """A figure without marks below its title: plain text, in lines that fit a phone. `height` is for one line of it."""
+    text = wrapped(title, _TITLE_LETTERS)
+    more = _TITLE_LINE * text.count("<br>")
+    sizes = {"height": height + more, "margin": {"t": _ABOVE + more}}
+    return go.Figure(layout={"template": TEMPLATE, "title": text, **sizes, **layout})
 
 
 def empty_figure(message: str, title: str | None = None) -> go.Figure:

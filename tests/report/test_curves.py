@@ -36,6 +36,7 @@ def test_a_searchs_scores_differ_in_more_than_colour() -> None:
     rows = [{"step": step, "val_top1": 40.0, "<i>_top1": 50.0} for step in range(3)]
     figure = search_history(pl.DataFrame(rows))
     assert len(set(dashes(figure))) == 2
+    assert figure.layout.meta["alt"] == "Search; 3 steps recorded; at the end validation half 40, <i> 50."
     assert "&lt;i&gt;" in {trace.name for trace in figure.data}
 
 
@@ -44,8 +45,26 @@ def test_class_figures_say_their_numbers() -> None:
     assert len({bar.marker.pattern.shape for bar in bars.data}) == 3
     assert bars.layout.meta["alt"] == "Images of each class: train 12, val 1, test 4, of 2 classes."
     assert bars.data[0].customdata == ("c", "&lt;b&gt;a&lt;/b&gt;")
-    alt = class_accuracy(CLASSES).layout.meta["alt"]
-    assert alt == "Accuracy of each class: 2 classes, 50.0 to 100.0% of their test images."
+    figure = class_accuracy(CLASSES)
+    assert (
+        figure.layout.meta["alt"] == "Accuracy of each class: 2 classes, 50.0 to 100.0% of their test images."
+    )
+
+
+def test_classes_of_equal_size_stand_by_rank() -> None:
+    figure = class_accuracy(CLASSES)
+    assert figure.layout.xaxis.title.text == "class, from best to worst (2 test images each)"
+    assert (list(figure.data[0].x), list(figure.data[0].y)) == ([1, 2], [100.0, 50.0])
+    assert figure.data[0].customdata[1] == "&lt;b&gt;a&lt;/b&gt;<br>50.0% of 2 images"
+    uneven = class_accuracy(CLASSES.with_columns(images=pl.Series([2, 4])))
+    assert uneven.layout.xaxis.title.text == "test images of the class"
+    assert sorted(uneven.data[0].x) == [2, 4]
+
+
+def test_long_titles_are_broken_for_a_phone() -> None:
+    figure = class_histogram(CLASSES, "glyphs (synthetic), all classes: images of each class")
+    assert figure.layout.title.text == "glyphs (synthetic), all classes: images<br>of each class"
+    assert figure.layout.height == class_histogram(CLASSES).layout.height + 20
 
 
 def test_every_set_has_a_curve_however_many_there_are() -> None:

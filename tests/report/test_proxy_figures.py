@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +123,8 @@ def test_distances_are_drawn_nearest_first() -> None:
     assert table["own"][0] < table["distance"][0] < table["distance"][1]
     figure = distance_figure(table)
     assert list(figure.data[0].y) == ["glyphs (synthetic)", "digits"], "bars are drawn from below"
-    assert f"dashed: two samples of digits ({table['own'][0]:.2f})" in figure.layout.xaxis.title.text
+    title = unescape(figure.layout.title.text).replace("<br>", " ")
+    assert f"dashed: two samples of it ({table['own'][0]:.2f})" in title
     assert "No other set" in distance_figure(distances(digits, [])).layout.meta["alt"]
 
 
