@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import nastransfer as nt
 from nastransfer.cli import app
 from nastransfer.space.known import known_genotype
+from nastransfer.study.executors.notebook import execute
 from nastransfer.study.ledger import Ledger
 from nastransfer.study.parameters import check
 from nastransfer.study.plan import augment_task, plan_study
@@ -146,3 +147,15 @@ def test_what_cannot_be_exported_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="this training kept no weights"):
         nt.export(nt.augment("DARTS_V1", data, protocol=nt.protocol("tiny", **SMALL)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_notebook_of_a_network_without_cells_runs_to_its_end(tmp_path: Path) -> None:
+    task = augment_task(
+        Source.model_validate("digits"), 2, "tiny", SMALL, known="resnet18", keep_weights=True
+    )
+    records = Ledger(tmp_path).study("mine")
+    records.write_plan([task])
+    assert execute(tmp_path, "mine", task.id) == 0
+    assert records.complete(task.id)
+    attempt = records.finished(task.id)
+    assert attempt is not None and attempt.weights.is_file()
