@@ -21,7 +21,8 @@ from nastransfer.search.searcher import SearchData
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.network import Network
 from nastransfer.train.device import exact_fp32, peak_bytes, place, seeded, timed
-from nastransfer.train.loop import evaluate, num_steps, sgd, train_epoch
+from nastransfer.train.loop import num_steps, sgd, train_epoch
+from nastransfer.train.scoring import evaluate
 from nastransfer.train.steps import Diverged
 
 

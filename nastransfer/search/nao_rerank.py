@@ -13,7 +13,8 @@ from nastransfer.space.genotype import Genotype
 from nastransfer.space.network import Network
 from nastransfer.space.skeleton import RESOLUTION
 from nastransfer.train.device import exact_fp32, place, seeded
-from nastransfer.train.loop import TrainScores, evaluate, num_steps, sgd, train_epoch
+from nastransfer.train.loop import TrainScores, num_steps, sgd, train_epoch
+from nastransfer.train.scoring import evaluate
 
 
 class Candidate:

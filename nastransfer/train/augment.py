@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from nastransfer.train.protocol import Protocol
 from nastransfer.train.protocol import protocol as named_protocol
 from nastransfer.train.ranks import Ranks
 from nastransfer.train.saving import SAVE_SECONDS, saved_steps
+from nastransfer.train.scoring import Scores
 from nastransfer.train.steps import Diverged, OutOfMemory, run_to_end
 from nastransfer.train.training import AugmentStep, Training
 
@@ -37,7 +38,8 @@ class AugmentResult:
     """A trained network's scores on the test part, and what they cost.
 
     `history` has one mapping an epoch (the fields of `AugmentStep`), `classes` one a class (class, images, correct: of
-    the last epoch), `cost` the columns of the results frame of that name. Counts of parameters and multiply-adds are of
+    the last epoch), `confusion` one a pair of classes (class, guess, images: those of the class taken for `guess`; None
+    above `scoring.MOST_CONFUSED` classes), `cost` the columns of the results frame of that name. Counts of parameters and multiply-adds are of
     the network without its auxiliary head. `weights`: the file of the final ones, None where they were not kept.
     """
 
@@ -53,6 +55,7 @@ class AugmentResult:
     macs: int
     history: list[dict[str, Any]]
     classes: list[dict[str, Any]]
+    confusion: list[dict[str, Any]] | None
     cost: dict[str, Any]
     weights: str | None = None
 
@@ -193,12 +196,23 @@ def training_steps(
             {"class": name, "images": images, "correct": correct}
             for name, images, correct in zip(dataset.classes, scores.total, scores.correct, strict=True)
         ],
+        confusion=_confusion(dataset.classes, scores),
         cost=training.cost(),
         weights=None if weights is None else str(weights),
     )
     if weights is not None and saves:
         keep_weights(Path(weights), training.network, describe(result, dataset))
     return result
+
+
+def _confusion(classes: Sequence[str], scores: Scores) -> list[dict[str, Any]] | None:
+    if scores.confusion is None:
+        return None
+    return [
+        {"class": name, "guess": guess, "images": images}
+        for name, row in zip(classes, scores.confusion, strict=True)
+        for guess, images in zip(classes, row, strict=True)
+    ]
 
 
 def identity(genotype: Architecture, dataset: Dataset, seed: int, protocol: Protocol) -> dict[str, Any]:
@@ -214,11 +228,11 @@ def identity(genotype: Architecture, dataset: Dataset, seed: int, protocol: Prot
 
 def warn_of_small_groups(protocol: Protocol) -> None:
     """Batch norm over few images is noisy: say what else there is."""
-    size = protocol.bn_group or protocol.batch
-    if size < _FEW:
+    group = protocol.bn_group
+    if group is not None and group < _FEW:
         warnings.warn(
-            f"batch norm has {size} images at a time under this protocol, below {_FEW} its statistics are noisy: a "
-            "larger bn_group (fewer devices hold it) or a larger batch trains something else, and better",
+            f"bn_group={group}: statistics of fewer than {_FEW} images are noisy, and training on them is another "
+            "experiment; a larger bn_group on fewer devices, or a larger batch, avoids that",
             stacklevel=3,
         )
 

@@ -1,4 +1,4 @@
-"""One training and one evaluation loop, for the final training and for the weights that searches share.
+"""The training loop, for the final training and for the weights that searches share (scoring: `scoring.py`).
 
 Step order of methods.md 7.3: zero gradients, forward, cross entropy (plus the weighted auxiliary one), backward, clip
 the global norm, SGD step. Accuracies are percent; losses are means over images. Nothing here waits for a GPU within an
@@ -17,22 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from nastransfer.train.ranks import Ranks
 from nastransfer.train.steps import Diverged
 
 Forward = Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]
 Batch = tuple[Tensor, Tensor]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """An evaluation: `top5` is None below 6 classes; `correct` and `total` are images of each class."""
-
-    top1: float
-    top5: float | None
-    loss: float
-    correct: tuple[int, ...]
-    total: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -244,43 +232,3 @@ def train_epoch(
     if not tally.steps:
         raise ValueError("an epoch needs at least one batch, got none")
     return tally.take(first_step + tally.steps)
-
-
-@torch.no_grad()
-def evaluate(
-    network: nn.Module, batches: Iterable[Batch], classes: int, *, step: int = 0, ranks: Ranks | None = None
-) -> Scores:
-    """Scores of `network` in evaluation mode (running batch-norm statistics, no drop path) over `batches`.
-
-    With `ranks`, `batches` are this one's, and the scores are those of all. Raises `Diverged` (at `step`) where the
-    loss is not a number.
-    """
-    network.eval()
-    # Summed cross entropy, right within 5; then right and all images of each class. Whole numbers stay exact.
-    sums: list[Tensor] = []
-    for images, labels in batches:
-        if not len(labels):
-            # A rank's part of a short batch.
-            sums.append(torch.zeros(2 + 2 * classes, device=labels.device, dtype=torch.float64))
-            continue
-        logits = network(images)
-        right = logits.argmax(dim=1) == labels
-        right5 = (logits.topk(min(5, classes), dim=1).indices == labels[:, None]).sum()
-        loss = cross_entropy(logits, labels, reduction="sum")
-        counts = [torch.bincount(kind, minlength=classes) for kind in (labels[right], labels)]
-        sums.append(torch.cat([loss.double()[None], right5[None], *counts]))
-    if not sums:
-        raise ValueError("an evaluation needs at least one image, got none")
-    total = torch.stack(sums).sum(dim=0)
-    loss, right5, *counted = (total if ranks is None else ranks.sum(total)).tolist()
-    correct, images_of = counted[:classes], counted[classes:]
-    images_seen = sum(images_of)
-    if not math.isfinite(loss):
-        raise Diverged(step, loss)
-    return Scores(
-        top1=100.0 * sum(correct) / images_seen,
-        top5=100.0 * right5 / images_seen if classes > 5 else None,
-        loss=loss / images_seen,
-        correct=tuple(map(int, correct)),
-        total=tuple(map(int, images_of)),
-    )

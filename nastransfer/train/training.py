@@ -20,12 +20,13 @@ from nastransfer.train.architecture import Architecture
 from nastransfer.train.device import exact_fp32, machine_cost, place, seeded, timed
 from nastransfer.train.feed import Feed
 from nastransfer.train.grouped import GroupedStep
-from nastransfer.train.loop import Batch, Scores, Tally, TrainScores, evaluate, num_steps, set_lr, sgd
+from nastransfer.train.loop import Batch, Tally, TrainScores, num_steps, set_lr, sgd
 from nastransfer.train.networks import build, size
 from nastransfer.train.protocol import Protocol
 from nastransfer.train.ranks import Ranks
 from nastransfer.train.run import Run
 from nastransfer.train.schedule import cosine_lr
+from nastransfer.train.scoring import Scores, evaluate
 
 # Evaluation does not depend on its batch size; this one keeps a CPU's caches and a GPU both content.
 TEST_BATCH = 200

@@ -43,6 +43,11 @@ def test_it_learns_and_counts() -> None:
     assert [row["images"] for row in result.classes] == [14, 13, 13]
     assert sum(row["correct"] for row in result.classes) == round(result.top1_last * 40 / 100)
     assert [row["class"] for row in result.classes] == list(data.classes)
+    assert result.confusion is not None
+    assert [row["images"] for row in result.confusion if row["class"] == row["guess"]] == [
+        row["correct"] for row in result.classes
+    ]
+    assert sum(row["images"] for row in result.confusion) == 40
     assert result.cost["images_seen"] == 6 * (120 + 40)
     assert result.params == cost.parameters(GENOTYPE, 3, 2, 3)
     assert result.macs == cost.macs(GENOTYPE, 3, 2, 3, resolution=8)
@@ -139,7 +144,7 @@ def test_a_loss_that_blows_up_is_no_result() -> None:
 
 
 def test_what_cannot_be_trained_is_refused() -> None:
-    with pytest.raises(ValueError, match="one device, got devices=2"):
+    with pytest.raises(ValueError, match="2 ranks cannot share a batch of 1 batch-norm group"):
         augment(GENOTYPE, planted(), devices=2)
     with pytest.raises(ValueError, match="at least 2 test images; 'planted' has 0"):
         augment(GENOTYPE, planted(test=0), protocol=settings())

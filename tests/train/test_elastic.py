@@ -33,7 +33,6 @@ GROUPED = protocol(
 )
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
-    pytest.mark.filterwarnings("ignore:batch norm has"),
 ]
 
 

@@ -22,8 +22,8 @@ from nastransfer.train import export
 from nastransfer.train.augment import AugmentResult, augment
 from nastransfer.train.export import export_weights, load_network
 from nastransfer.train.kept import Kept, keep_weights, read_weights
-from nastransfer.train.loop import evaluate
 from nastransfer.train.protocol import Protocol, protocol
+from nastransfer.train.scoring import evaluate
 from tests.planted import planted
 
 DATA = planted(train=32, test=40)

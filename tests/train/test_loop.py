@@ -1,4 +1,4 @@
-"""The one training loop against arithmetic: a weight step by hand, clipping, scores, batches of one, divergence."""
+"""The one training loop against arithmetic: a weight step by hand, clipping, batches of one, divergence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from nastransfer.train.loop import (
     Tally,
     descend,
-    evaluate,
     join_single,
     num_steps,
     train_epoch,
@@ -31,13 +30,6 @@ class Scale(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         value = self.weight * x.flatten()
         return torch.stack([value, torch.zeros_like(value)], dim=1)
-
-
-class Answers(nn.Module):
-    """Gives the images back as logits."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(1)
 
 
 def images(value: float, count: int = 2) -> tuple[Tensor, Tensor]:
@@ -113,37 +105,12 @@ def test_a_loss_that_is_not_a_number_names_its_step() -> None:
         train_epoch(network, sgd(network), [good, good, bad, good], lr=lambda _: 0.1, clip=5.0, first_step=10)
     assert caught.value.step == 12
     assert isinstance(caught.value, RuntimeError)
-    with pytest.raises(Diverged, match="step 3 is nan"):
-        evaluate(network, [bad], 2, step=3)
 
 
-def test_scores_by_hand() -> None:
-    """Six classes: label 5 is first for image 0, second for image 1 and last for image 2."""
-    logits = torch.tensor([[0, 1, 2, 3, 4, 9.0], [9, 1, 2, 3, 4, 5.0], [9, 8, 7, 6, 5, 0.0]])
-    scores = evaluate(Answers(), [(logits[:2], torch.tensor([5, 5])), (logits[2:], torch.tensor([5]))], 6)
-    assert (scores.top1, scores.top5) == (pytest.approx(100 / 3), pytest.approx(200 / 3))
-    assert (scores.correct, scores.total) == ((0, 0, 0, 0, 0, 1), (0, 0, 0, 0, 0, 3))
-    assert scores.loss == pytest.approx(float(nn.functional.cross_entropy(logits, torch.tensor([5, 5, 5]))))
-
-
-def test_top5_says_nothing_below_six_classes() -> None:
-    assert evaluate(Answers(), [(torch.eye(5), torch.arange(5))], 5).top5 is None
-    assert evaluate(Answers(), [(torch.eye(6), torch.arange(6))], 6).top5 == 100.0
-
-
-def test_evaluation_leaves_the_network_as_it_was() -> None:
-    network = nn.Sequential(nn.BatchNorm1d(2), nn.Flatten())
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    evaluate(network, [(torch.randn(4, 2, 1), torch.zeros(4, dtype=torch.int64))], 2)
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-
-
-def test_nothing_to_train_or_judge_on_is_an_error() -> None:
+def test_nothing_to_train_on_is_an_error() -> None:
     network = Scale(1.0)
     with pytest.raises(ValueError, match="at least one batch"):
         train_epoch(network, sgd(network), [], lr=lambda _: 0.1, clip=5.0)
-    with pytest.raises(ValueError, match="at least one image"):
-        evaluate(network, [], 2)
 
 
 @pytest.mark.parametrize("number", range(1, 14))

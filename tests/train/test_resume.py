@@ -21,6 +21,7 @@ from tests.planted import planted
 
 GENOTYPE = Genotype.random(np.random.default_rng(1))
 SMALL: dict[str, Any] = {"cells": 3, "channels": 2, "resolution": None}
+pytestmark = pytest.mark.filterwarnings("ignore:bn_group=")
 # A last batch of one image; a capped epoch with tricks; groups of a batch; the auxiliary head.
 PLANS: dict[str, Protocol] = {
     "plain": protocol("tiny", **SMALL, epochs=4, batch=4, epoch_images=None, cutout=3),
