@@ -16,11 +16,13 @@ from nastransfer.report.decide import decision
 from nastransfer.report.decide_text import decision_html
 from nastransfer.report.figures import FIGURES
 from nastransfer.report.markup import html_table, markdown_text
+from nastransfer.report.published_ri import published_ri, published_ri_html
 from nastransfer.report.style import on_dark
 from nastransfer.report.tables import ri_html, ri_table
 from nastransfer.report.whole import targets_of
 from nastransfer.search.watched import in_words
 from nastransfer.study.ledger import STATES, Ledger, StudyRecords, StudyStatus
+from nastransfer.study.published import published
 
 RUNS_VARIABLE = "NASTRANSFER_RUNS"
 REFRESH_SECONDS = 3.0
@@ -79,6 +81,9 @@ def _study(ledger: Ledger, name: str, names: list[str], finished: bool) -> None:
     for target in targets_of(frame):
         _shown(partial(_decision, records, frame, target))
     _shown(lambda: st.html(ri_html(ri_table(frame))))
+    printed = published_ri(pl.concat([frame, published()]))
+    if not printed.is_empty():
+        st.html(published_ri_html(printed))
     for key in FIGURES_SHOWN:
         _shown(partial(_figure, key, frame))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from nastransfer.report.latex import TEXT_LINES, TEXT_WIDTH, height, latex_file, latex_table, width
+from nastransfer.report.latex import TEXT_LINES, TEXT_WIDTH, fitting, height, latex_file, latex_table, width
 from nastransfer.report.markup import html_table
 from nastransfer.report.names import method_name, set_name, source_name
 from nastransfer.report.paper_tables import PaperTable
@@ -20,7 +20,6 @@ _EMPTY = "–"
 NOTHING = "Nothing to show yet: no network has been trained on a target."
 
 Block = tuple[tuple[str, ...], list[tuple[str, ...]]]
-Part = TypeVar("Part")
 
 
 def paper_html(table: PaperTable) -> str:
@@ -73,7 +72,7 @@ def _pages(table: PaperTable) -> Iterator[Block]:
         between, groups = "\n", list(_side_by_side(table, "\n"))
     for columns in groups:
         headers, lines = _block(table, columns, between)
-        for part in _fitting(lines, height, TEXT_LINES):
+        for part in fitting(lines, height, TEXT_LINES):
             yield tuple(map(_broken, headers)), part
 
 
@@ -83,19 +82,7 @@ def _side_by_side(table: PaperTable, between: str) -> Iterator[list[str]]:
     widths = [max(map(width, column)) for column in zip(map(_broken, headers), *lines, strict=True)]
     names = len(table.rows)
     wide = dict(zip(table.columns, widths[names:], strict=True))
-    yield from _fitting(table.columns, wide.__getitem__, TEXT_WIDTH - sum(widths[:names]))
-
-
-def _fitting(parts: Sequence[Part], size: Callable[[Part], float], room: float) -> Iterator[list[Part]]:
-    """The parts, in order, in groups that do not take more than `room`, but for single ones that do."""
-    group: list[Part] = []
-    for part in parts:
-        if group and sum(map(size, [*group, part])) > room:
-            yield group
-            group = []
-        group.append(part)
-    if group:
-        yield group
+    yield from fitting(table.columns, wide.__getitem__, TEXT_WIDTH - sum(widths[:names]))
 
 
 def _broken(header: str) -> str:

@@ -1,32 +1,34 @@
-"""The RI table: which method, searched on what, beats random sampling on which target, by how much, and how sure."""
+"""The RI table: which method, searched on what, beats random sampling on which target, by how much, and how sure.
+
+It holds a study's own rows; what papers print of the same targets is in `nastransfer.report.published_ri`.
+"""
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 import polars as pl
 
 from nastransfer.report.arms import Arm, arms
 from nastransfer.report.gaps import gaps
-from nastransfer.report.markup import html_table, markdown_text
+from nastransfer.report.markup import markdown_text
 from nastransfer.report.names import RANDOM, listed, method_name, set_name, source_name
 from nastransfer.report.ri_statistics import Beside, beside
+from nastransfer.report.text_table import TextTable
 from nastransfer.stats.improvement import WELCH, relative_improvement
 from nastransfer.stats.sample import sample
 
 # name -> (type, meaning)
 RI_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
-    "study": (pl.String(), "study, or paper of a published row"),
-    "origin": (pl.String(), "own or published"),
+    "study": (pl.String(), "study"),
     "target": (pl.String(), "data set trained and tested on"),
     "protocol": (pl.String(), "named settings of the final training"),
     "method": (pl.String(), "search method"),
     "preset": (pl.String(), "settings of the search, where a study has several of a method"),
     "source": (pl.String(), "data set searched on"),
     "selection": (pl.String(), "how it was cut down; all: not at all"),
-    "n_method": (pl.Int64(), "searches whose genotype was trained; null: not published"),
-    "n_random": (pl.Int64(), "random genotypes compared with; null: not published"),
+    "n_method": (pl.Int64(), "searches whose genotype was trained"),
+    "n_random": (pl.Int64(), "random genotypes compared with"),
     "top1_mean": (pl.Float64(), "mean top-1 of the method, percent"),
     "top1_std": (pl.Float64(), "its standard deviation over searches (ddof 1)"),
     "random_mean": (pl.Float64(), "mean top-1 of random sampling, percent"),
@@ -60,6 +62,7 @@ HEADERS = (
 KEY = ("study", "target", "method", "preset", "source", "selection")
 Key = tuple[str | None, ...]
 CONFIDENCE = 0.95
+_NONE = "none"
 CAPTION = "Relative improvement (RI) over random sampling"
 EMPTY = "Nothing to compare yet: no network that a search found has been trained on a target."
 
@@ -67,17 +70,14 @@ EMPTY = "Nothing to compare yet: no network that a search found has been trained
 def ri_table(frame: pl.DataFrame) -> pl.DataFrame:
     """RI over random sampling of each method and source on each target; columns `RI_COLUMNS`.
 
-    Random sampling of the same study, target, protocol and augment seeds is the baseline. RI as papers print it follows
-    in rows of `origin` published, without interval. An unfinished study gives what is there, and notes say what the
-    rows lack beside others. `ValueError` for NaN and impossible accuracies, and for several protocols on one target.
+    Random sampling of the same study, target, protocol and augment seeds is the baseline. Published rows are left out.
+    An unfinished study gives what is there, and notes say what the rows lack beside others. `ValueError` for NaN and
+    impossible accuracies, and for several protocols on one target.
     """
     found, missing = arms(frame), _trainings_finished(frame)
     collapsed = frame.filter(pl.col("collapsed_at").is_not_null(), kind="search")
     rows = [_own(arm, extra, collapsed, missing) for arm, extra in zip(found, beside(found), strict=True)]
-    printed = frame.filter(pl.col("origin") == "published", pl.col("ri_percent").is_not_null())
-    return pl.DataFrame(
-        [*rows, *map(_printed, printed.iter_rows(named=True))], {k: v[0] for k, v in RI_COLUMNS.items()}
-    )
+    return pl.DataFrame(rows, {name: dtype for name, (dtype, _) in RI_COLUMNS.items()})
 
 
 def _own(arm: Arm, extra: Beside, collapsed: pl.DataFrame, missing: dict[Key, str]) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _own(arm: Arm, extra: Beside, collapsed: pl.DataFrame, missing: dict[Key, st
     row = {
         name: getattr(arm, name) for name in ("study", "target", "method", "preset", "source", "selection")
     }
-    row |= {"origin": "own", "protocol": arm.runs["protocol"][0]}
+    row |= {"protocol": arm.runs["protocol"][0]}
     row |= {"n_method": len(own), "n_random": len(random), "top1_mean": summary.mean, "top1_std": summary.std}
     notes = [*arm.notes, *_what_was_averaged(arm), *_what_collapsed(arm, collapsed)]
     notes += [missing[key] for key in (_key(arm), (arm.study, arm.target)) if key in missing]
@@ -158,23 +158,21 @@ def _what_collapsed(arm: Arm, collapsed: pl.DataFrame) -> list[str]:
     return [f"{said}, first at step {steps}"]
 
 
-def _printed(row: dict[str, Any]) -> dict[str, Any]:
-    kept = ("study", "origin", "target", "protocol", "method", "preset", "source", "selection", "ri_percent")
-    return {
-        **{name: row[name] for name in kept},
-        "note": f"as printed in {row['study']}, {row['feeds']}: no interval",
-    }
+def ri_layout(table: pl.DataFrame) -> TextTable:
+    """The RI table in words, as pages, papers and terminals show it."""
+    if table.is_empty():
+        return TextTable(CAPTION, (), (), (EMPTY,))
+    return TextTable(CAPTION, HEADERS, *_cells(table))
 
 
 def ri_text(table: pl.DataFrame) -> str:
     """The RI table for a terminal."""
-    if table.is_empty():
-        return EMPTY
-    lines, prose = _cells(table)
-    widths = [max(map(len, column)) for column in zip(HEADERS, *lines, strict=True)]
-    ruled = [HEADERS, tuple("-" * width for width in widths), *lines]
-    padded = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in ruled]
-    return "\n".join([*padded, "", *(textwrap.fill(text, 110) for text in prose)])
+    return ri_layout(table).terminal()
+
+
+def ri_html(table: pl.DataFrame) -> str:
+    """The RI table as an HTML fragment that takes on the page's colours; narrow screens get a card a row."""
+    return ri_layout(table).html()
 
 
 def ri_markdown(table: pl.DataFrame) -> str:
@@ -185,14 +183,6 @@ def ri_markdown(table: pl.DataFrame) -> str:
     ruled = [HEADERS, ("---",) * len(HEADERS), *([markdown_text(cell) for cell in line] for line in lines)]
     rows = ["| " + " | ".join(line) + " |" for line in ruled]
     return "\n".join([*rows, "", *(f"{markdown_text(text)}  " for text in prose)])
-
-
-def ri_html(table: pl.DataFrame) -> str:
-    """The RI table as an HTML fragment that takes on the page's colours; narrow screens get a card a row."""
-    if table.is_empty():
-        return html_table(CAPTION, (), (), (EMPTY,))
-    lines, prose = _cells(table)
-    return html_table(CAPTION, HEADERS, lines, prose)
 
 
 def legend(table: pl.DataFrame) -> str:
@@ -214,26 +204,24 @@ def legend(table: pl.DataFrame) -> str:
 def _cells(table: pl.DataFrame) -> tuple[list[tuple[str, ...]], list[str]]:
     """The table's cells as text, and the prose below: its legend and the notes to which last cells refer by number."""
     notes: list[str] = list(dict.fromkeys(note for note in table["note"] if note is not None))
-    studies = table.filter(origin="own")["study"].n_unique()
+    several = table["study"].n_unique() > 1
     lines: list[tuple[str, ...]] = []
     for row in table.iter_rows(named=True):
-        printed = row["origin"] == "published"
-        missing = "not given" if printed else "none"
-        marks = ["published"] if printed else [row["study"]] if studies > 1 else []
-        named = ", ".join(filter(None, [method_name(row["method"]), row["preset"], *marks]))
-        interval = missing if row["ri_low"] is None else f"{row['ri_low']:+.2f} to {row['ri_high']:+.2f}"
+        study = row["study"] if several else None
+        named = ", ".join(filter(None, [method_name(row["method"]), row["preset"], study]))
+        interval = _NONE if row["ri_low"] is None else f"{row['ri_low']:+.2f} to {row['ri_high']:+.2f}"
         lines.append(
             (
                 set_name(row["target"]),
                 named,
                 source_name(row["source"], row["selection"]),
-                missing if row["n_method"] is None else f"{row['n_method']} against {row['n_random']}",
-                _mean(row["top1_mean"], row["top1_std"], missing),
-                _mean(row["random_mean"], row["random_std"], missing),
-                missing if row["ri_percent"] is None else f"{row['ri_percent']:+.2f}",
+                f"{row['n_method']} against {row['n_random']}",
+                _mean(row["top1_mean"], row["top1_std"]),
+                _mean(row["random_mean"], row["random_std"]),
+                _NONE if row["ri_percent"] is None else f"{row['ri_percent']:+.2f}",
                 interval if row["note"] is None else f"{interval} [{notes.index(row['note']) + 1}]",
-                missing if row["p_holm"] is None else _p(row["p_holm"]),
-                missing if row["p_better"] is None else f"{row['p_better']:.2f}",
+                _NONE if row["p_holm"] is None else _p(row["p_holm"]),
+                _NONE if row["p_better"] is None else f"{row['p_better']:.2f}",
             )
         )
     return lines, [legend(table), *(f"[{number}] {note}" for number, note in enumerate(notes, 1))]
@@ -243,7 +231,7 @@ def _p(p_value: float) -> str:
     return f"{p_value:.3f}" if p_value >= 0.001 else "< 0.001"
 
 
-def _mean(mean: float | None, std: float | None, missing: str) -> str:
+def _mean(mean: float | None, std: float | None) -> str:
     if mean is None:
-        return missing
+        return _NONE
     return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"

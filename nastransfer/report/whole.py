@@ -27,14 +27,17 @@ from nastransfer.report.page import Section, page
 from nastransfer.report.paper_layout import paper_csv, paper_html, paper_latex
 from nastransfer.report.paper_tables import TABLES
 from nastransfer.report.parity import cards_html
+from nastransfer.report.published_ri import published_ri, published_ri_layout
 from nastransfer.report.sheets import csv_text
-from nastransfer.report.tables import ri_html, ri_table
+from nastransfer.report.tables import ri_layout, ri_table
+from nastransfer.report.text_table import TextTable, tables_html, tables_latex
 from nastransfer.report.times import search_times, times_html
 from nastransfer.space.genotype import Genotype
 
 _OWN = pl.col("origin") != "published"
 _TRAINING = pl.col("kind") == "augment"
-_RI, _PLOTLY = "relative-improvement", "plotly.min.js"
+_RI, _PUBLISHED_RI = "relative-improvement", "published-relative-improvement"
+_PLOTLY = "plotly.min.js"
 _MADE_ON = ("device", "threads", "precision", "commit", "versions")
 _PUBLISHED = (
     "Numbers that papers print stand beside the study's own where they are of the same target, hollow in figures and "
@@ -92,7 +95,7 @@ def report_files(frame: pl.DataFrame, name: str, beside: Beside | None = None) -
         else:
             sections.append(Section(table.title, fragment=table.html(made)))
             files |= {f"tables/{slug}.{ending}": write(made) for ending, write in table.files.items()}
-    first = 1 + list(tables).index(_RI)
+    first = 1 + list(tables).index(_PUBLISHED_RI)
     ordered = [*sections[:first], *drawn.values(), *sections[first:], *_appendix(shown)]
     figures = {
         f"figures/{slug}.html": page(f"{name}: {section.title}", [replace(section, title="")], plotly=_PLOTLY)
@@ -169,12 +172,30 @@ def _best_genotype(own: pl.DataFrame) -> list[Section]:
 
 def _tables(frame: pl.DataFrame, planned: Mapping[str, int | None]) -> dict[str, _Table]:
     """File name of each table to how it is made, in the order of the page; the decision comes first."""
-    ri = _Table("Relative improvement over random sampling", ri_table, ri_html, {"csv": csv_text})
+    ri = _laid_out("Relative improvement over random sampling", _RI, ri_table, ri_layout)
+    printed = _laid_out("Published RI on the same targets", _PUBLISHED_RI, published_ri, published_ri_layout)
     times = _Table("Search times", search_times, times_html, {"csv": csv_text})
     judged = _Table("The paper's claims", _own_claims, claims_html, {"csv": _claims_csv})
     decisions = {f"decision-{target}": _decision(target, planned.get(target)) for target in targets_of(frame)}
     papers = {f"table-{number}": _paper_table(number) for number in TABLES}
-    return {**decisions, _RI: ri, **papers, "claims": judged, "search-times": times}
+    return {**decisions, _RI: ri, _PUBLISHED_RI: printed, **papers, "claims": judged, "search-times": times}
+
+
+def _laid_out(
+    title: str,
+    slug: str,
+    make: Callable[[pl.DataFrame], pl.DataFrame],
+    layout: Callable[[pl.DataFrame], TextTable],
+) -> _Table:
+    """A frame with its words: the page and the LaTeX file have these, the CSV file has the frame."""
+
+    def html(made: pl.DataFrame) -> str:
+        return tables_html([layout(made)])
+
+    def latex(made: pl.DataFrame) -> str:
+        return tables_latex([layout(made)], slug)
+
+    return _Table(title, make, html, {"csv": csv_text, "tex": latex})
 
 
 def _own_claims(frame: pl.DataFrame) -> pl.DataFrame:

@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from nastransfer.report.figures import FIGURES
+from nastransfer.report.published_ri import CAPTION
+from nastransfer.study import published
 from nastransfer.study.ledger import StudyRecords
 from tests.example_study import finish, write_example
 
@@ -78,6 +81,17 @@ def test_the_decision_comes_first(runs: Path) -> None:
     shown = [html for html in tables(opened()).split("<caption>") if "P(best)" in html or "random, %" in html]
     assert "glyphs (synthetic): undecided between" in shown[0]
     assert "Relative improvement (RI)" in shown[1]
+
+
+def test_published_ri_of_the_same_target_stands_below_the_studys_own(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_example(runs)
+    assert CAPTION not in tables(opened())
+    on_glyphs = published.published().with_columns(target=pl.lit("glyphs"))
+    monkeypatch.setattr(published, "published", lambda: on_glyphs)
+    shown = tables(opened())
+    assert shown.index("Relative improvement (RI)") < shown.index(CAPTION) < shown.index("NAS-Benchmark")
 
 
 def test_figures_have_words_for_those_who_cannot_see_them(runs: Path) -> None:

@@ -11,8 +11,9 @@ from nastransfer.study.published import published
 from tests.report.made_study import made_study
 from tests.report.rows import small_study, study, training
 
-TABLES = {"relative-improvement.csv", "claims.csv", "search-times.csv"} | {
-    f"table-{number}.{ending}" for number in (2, 3, 4) for ending in ("csv", "tex")
+WITH_LATEX = ("relative-improvement", "published-relative-improvement", "table-2", "table-3", "table-4")
+TABLES = {"claims.csv", "search-times.csv"} | {
+    f"{name}.{ending}" for name in WITH_LATEX for ending in ("csv", "tex")
 }
 
 DRAWN = {*(f"{slug}.html" for slug in FIGURES), "learning-curves.html", "plotly.min.js"}
@@ -35,6 +36,7 @@ def test_everything_is_on_the_page_and_in_files(made: dict[str, str]) -> None:
     assert shown.index("What to use for imagenet1k") < shown.index(
         "Relative improvement over random sampling"
     )
+    assert "Published RI on the same targets" in shown
     assert all(entry.title in shown for entry in FIGURES.values())
     assert shown.count("plotly.js v") == 1
 
