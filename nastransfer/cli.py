@@ -15,14 +15,16 @@ from nastransfer.advice import decision_of, write_report
 from nastransfer.report.claims.shown import claims_text
 from nastransfer.report.claims.table import claims as claims_of
 from nastransfer.report.decide_text import decision_text
+from nastransfer.report.published_ri import published_ri, published_ri_text
 from nastransfer.report.tables import ri_table, ri_text
 from nastransfer.report.targets import target_table, target_text
 from nastransfer.report.whole import targets_of
 from nastransfer.search.watched import in_words
 from nastransfer.study.executors.local import Summary
 from nastransfer.study.ledger import Ledger, StudyRecords
+from nastransfer.study.published import published
+from nastransfer.study.sources import open_targets
 from nastransfer.study.study import Study, StudyFailed
-from nastransfer.study.work import open_targets
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -159,8 +161,9 @@ def _conclude(records: StudyRecords) -> None:
     print()
     for target in targets_of(frame):
         print(decision_text(decision_of(records.folder, target)), end="\n\n")
-    print(ri_text(ri_table(frame)))
-    print()
+    print(ri_text(ri_table(frame)), end="\n\n")
+    if printed := published_ri_text(published_ri(pl.concat([frame, published()]))):
+        print(printed, end="\n\n")
     written = write_report(records.folder)
     print(f"report     {written['report.html']}   (tables and figures as files beside it)")
     print("dashboard  make dashboard\n")

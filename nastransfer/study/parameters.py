@@ -102,6 +102,9 @@ class AugmentParameters(Place):
     draw: int | None = Field(default=None, description="number of a given genotype within its label")
     seed: Seed = Field(default=2, description="seed of the training")
     protocol: str = Field(default="tiny", description="named settings of the training")
+    devices: int = Field(
+        default=1, ge=1, description="GPUs (or CPU processes) that train together; not in the id"
+    )
     settings: dict[str, Any] = Field(default={}, description="settings other than the protocol's")
     keep_weights: bool = Field(default=False, description="keep the final weights, for nt.export")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from nastransfer.study.executors.local import Summary, run
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.plan import Task, plan_study
+from nastransfer.study.sources import open_source, refuse_overlap
 from nastransfer.study.spec import StudySpec, load_spec
-from nastransfer.study.work import open_source, refuse_overlap
 
 
 class StudyFailed(RuntimeError):

@@ -19,10 +19,11 @@ from nastransfer.search.watched import COLLAPSE_WARNING, in_words
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
+from nastransfer.study.outcome import TABLES, Outcome, Work
 from nastransfer.study.parameters import SearchParameters, check, parameters
 from nastransfer.study.plan import Task
 from nastransfer.study.records import CorruptRecord
-from nastransfer.study.work import Outcome, Work, prepare
+from nastransfer.study.work import prepare
 
 __all__ = ["RunningTask", "begin", "parameters"]
 
@@ -33,8 +34,8 @@ ATTEMPT_VARIABLE = "NASTRANSFER_ATTEMPT"
 class RunningTask:
     """A task in progress: iterate over its steps, `show` each, then `finish`.
 
-    Attributes: `task` (what is asked), `result` (labels and numbers, once finished), `history`, `classes` and `rejects`
-    (frames), `manifest` (of a proxy).
+    Attributes: `task` (what is asked), `result` (labels and numbers, once finished), `history`, `classes`, `confusion`
+    and `rejects` (frames), `manifest` (of a proxy).
     """
 
     def __init__(self, task: Task, records: StudyRecords, attempt: Attempt, work: Work | None) -> None:
@@ -124,7 +125,7 @@ class RunningTask:
         if twin is None or result is None:
             return None
         try:
-            tables = {name: twin.read_frame(name) for name in ("history", "classes", "rejects")}
+            tables = {name: twin.read_frame(name) for name in TABLES}
         except CorruptRecord:
             return None
         return Outcome(
@@ -142,6 +143,11 @@ class RunningTask:
         return self.attempt.read_frame("classes")
 
     @property
+    def confusion(self) -> pl.DataFrame | None:
+        """One row a pair of classes: images of `class` that were taken for `guess` (augment, up to 100 classes)."""
+        return self.attempt.read_frame("confusion")
+
+    @property
     def rejects(self) -> pl.DataFrame | None:
         """Images and other entries of the set that were not used, with the reason; `chosen`: they had been chosen.
 
@@ -157,14 +163,9 @@ class RunningTask:
     def _publish(self) -> None:
         outcome, work = self._outcome, self._work
         assert outcome is not None and work is not None
-        rejects = outcome.rejects
-        tables = {
-            "history": outcome.history,
-            "classes": outcome.classes,
-            "rejects": None if rejects is None or rejects.is_empty() else rejects,
-        }
-        for name, rows in tables.items():
-            if rows is not None:
+        for name in TABLES:
+            rows: pl.DataFrame | None = getattr(outcome, name)
+            if rows is not None and not rows.is_empty():
                 self.attempt.write_frame(name, rows)
         if outcome.manifest is not None:
             self.attempt.write_manifest(outcome.manifest)

@@ -13,8 +13,8 @@ import nastransfer as nt
 from nastransfer.data.datasets import label_of
 from nastransfer.data.manifest import PARTS, Manifest
 from nastransfer.data.splits import search_halves
+from nastransfer.study.sources import open_source, refuse_overlap
 from nastransfer.study.spec import Source
-from nastransfer.study.work import open_source, refuse_overlap
 from tests.publishers import jpeg, write_cifar10, write_files
 
 TINY = jpeg(np.zeros((4, 4, 3), np.uint8))

@@ -8,7 +8,7 @@ import pytest
 
 from nastransfer.data.datasets import open_dataset
 from nastransfer.report.targets import target_table, target_text
-from nastransfer.study.work import open_targets
+from nastransfer.study.sources import open_targets
 from tests.example_study import write_example
 from tests.report.rows import study, training
 

@@ -16,6 +16,7 @@ from nastransfer.study.ledger import Ledger
 from nastransfer.study.parameters import check
 from nastransfer.study.plan import augment_task, plan_study
 from nastransfer.study.spec import Source, parse_spec
+from nastransfer.study.task import ATTEMPT_VARIABLE
 from nastransfer.train.kept import read_weights
 from tests.study.test_spec import GOOD
 
@@ -149,7 +150,12 @@ def test_what_cannot_be_exported_is_one_clear_error(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_the_notebook_of_a_network_without_cells_runs_to_its_end(tmp_path: Path) -> None:
+def test_the_notebook_of_a_network_without_cells_runs_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It sets these for the rest of its process.
+    for name in (ATTEMPT_VARIABLE, "PYDEVD_DISABLE_FILE_VALIDATION"):
+        monkeypatch.setenv(name, "")
     task = augment_task(
         Source.model_validate("digits"), 2, "tiny", SMALL, known="resnet18", keep_weights=True
     )

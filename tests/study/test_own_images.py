@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nastransfer.study.sources import open_source, refuse_overlap
 from nastransfer.study.spec import Source
-from nastransfer.study.work import open_source, refuse_overlap
 from tests.publishers import jpeg, write_files
 
 

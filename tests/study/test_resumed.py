@@ -17,9 +17,9 @@ import pytest
 import nastransfer as nt
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.ledger import Ledger
+from nastransfer.study.outcome import SAVE_VARIABLE, save_seconds
 from nastransfer.study.plan import search_task
 from nastransfer.study.spec import Source
-from nastransfer.study.work import SAVE_VARIABLE, save_seconds
 from nastransfer.train.run import Run
 
 ROOT = Path(__file__).parents[2]

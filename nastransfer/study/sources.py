@@ -1,0 +1,75 @@
+"""Opening the sources and targets of tasks, and refusing a search that would see images of its target's test part."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from nastransfer.data.dataset import Dataset
+from nastransfer.data.datasets import open_dataset
+from nastransfer.data.own import OWN
+from nastransfer.data.proxies import build_proxy
+from nastransfer.study.ledger import StudyRecords
+from nastransfer.study.plan import proxy_task
+from nastransfer.study.spec import Source
+
+
+def open_source(source: Source, records: StudyRecords | None = None) -> Dataset:
+    """The data set of a source, cut down to its proxy: the one its task recorded, else built here (the same images)."""
+    dataset = open_dataset(source.dataset, **source.options)
+    if source.proxy is None:
+        return dataset
+    built = records.finished(proxy_task(source).id) if records is not None else None
+    recorded = built.read_manifest() if built is not None else None
+    if recorded is not None:
+        return dataset.with_manifest(recorded)
+    return _cut_down(dataset, source)
+
+
+def _cut_down(dataset: Dataset, source: Source) -> Dataset:
+    if source.proxy is None:
+        return dataset
+    return dataset.with_manifest(build_proxy(dataset.manifest, source.proxy, source.seed))
+
+
+def open_targets(records: StudyRecords) -> dict[str, Dataset]:
+    """The targets of a study's plan by the name they have in the results frame."""
+    asked = [
+        Source.model_validate(task.parameters["target"]) for task in records.plan() if task.kind == "augment"
+    ]
+    return {target.label: open_source(target) for target in asked}
+
+
+def refuse_overlap(source: Source, target: Source) -> None:
+    """`ValueError` where a search on `source` sees images that the final test on `target` uses."""
+    if source.dataset in OWN and target.dataset in OWN:
+        _refuse_shared_files(source, target)
+        return
+    if source.dataset != target.dataset:
+        return
+    if source.options != target.options:
+        raise ValueError(
+            f"source {source.label!r} and target {target.label!r} are the same data set with other options: a test "
+            "image of the one may be a training image of the other; give both the same options"
+        )
+    whole = open_dataset(target.dataset, **target.options)
+    # By key: `parent_part` is the set's own part, which is not the target's where its options cut it anew.
+    tested = whole.manifest.rows.filter(part="test")["key"]
+    searched = _cut_down(whole, source).manifest.rows.filter(pl.col("part") != "test")["key"]
+    seen = int(searched.is_in(tested.implode()).sum())
+    if seen:
+        raise ValueError(
+            f"a search on {source.label!r} would see {seen} images of the test part of target {target.label!r}: choose "
+            "a proxy whose train and val parts come from the target's train part"
+        )
+
+
+def _refuse_shared_files(source: Source, target: Source) -> None:
+    """Folders and tables of own images may share files, whatever they are called."""
+    searched, tested = (open_source(entry) for entry in (source, target))
+    seen = searched.paths(searched.manifest.rows.filter(pl.col("part") != "test"))
+    shared = seen.filter(seen.is_in(tested.paths(tested.manifest.rows.filter(part="test")).implode()))
+    if len(shared):
+        raise ValueError(
+            f"a search on {source.label!r} would see {len(shared)} images of the test part of target {target.label!r}, "
+            f"such as {shared[0]}: mark them as part 'test' in both, or leave them out of the source"
+        )
