@@ -38,6 +38,8 @@ def augment_work(given: AugmentParameters, records: StudyRecords) -> Work:
             "save_seconds": save_seconds(),
             "devices": given.devices,
         }
+        if given.nodes > 1:
+            kept |= {"nodes": given.nodes, "address": given.address}
         if given.keep_weights:
             kept["weights"] = Attempt(folder).weights
         trained = yield from augment_steps(network, dataset, seed=given.seed, protocol=training, **kept)
@@ -56,8 +58,8 @@ def augment_work(given: AugmentParameters, records: StudyRecords) -> Work:
             **machine(),
             **trained.cost,
         }
-        if given.devices > 1:
-            numbers["device"] = f"{given.devices} x {numbers['device']}"
+        if given.devices * given.nodes > 1:
+            numbers["device"] = f"{given.devices * given.nodes} x {numbers['device']}"
         confusion = None if trained.confusion is None else pl.DataFrame(trained.confusion)
         return Outcome(
             numbers,

@@ -103,8 +103,12 @@ class AugmentParameters(Place):
     seed: Seed = Field(default=2, description="seed of the training")
     protocol: str = Field(default="tiny", description="named settings of the training")
     devices: int = Field(
-        default=1, ge=1, description="GPUs (or CPU processes) that train together; not in the id"
+        default=1, ge=1, description="GPUs (or CPU processes) of a machine that train together"
     )
+    nodes: int = Field(
+        default=1, ge=1, description="machines that train together; they share the folder of the run"
+    )
+    address: str = Field(default="", description="host:port where several machines meet: the first one's")
     settings: dict[str, Any] = Field(default={}, description="settings other than the protocol's")
     keep_weights: bool = Field(default=False, description="keep the final weights, for nt.export")
 

@@ -39,8 +39,9 @@ class AugmentResult:
 
     `history` has one mapping an epoch (the fields of `AugmentStep`), `classes` one a class (class, images, correct: of
     the last epoch), `confusion` one a pair of classes (class, guess, images: those of the class taken for `guess`; None
-    above `scoring.MOST_CONFUSED` classes), `cost` the columns of the results frame of that name. Counts of parameters and multiply-adds are of
-    the network without its auxiliary head. `weights`: the file of the final ones, None where they were not kept.
+    above `scoring.MOST_CONFUSED` classes), `cost` the columns of the results frame of that name. Counts of parameters
+    and multiply-adds are of the network without its auxiliary head. `weights`: the file of the final weights, where
+    one was asked for.
     """
 
     genotype: Architecture

@@ -8,6 +8,7 @@ with this one, however it ends.
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -87,6 +88,10 @@ class Group:
         named = [f"--{name}={value}" for name, value in counts.items()]
         return [*named, "--rdzv-backend", "c10d", *where, "-m", "nastransfer.train.rank", str(folder)]
 
+    def line(self, folder: Path) -> str:
+        """What to type on every other machine, which shares the folder."""
+        return f"torchrun {shlex.join(self.arguments(folder.resolve()))}"
+
 
 def refuse_group(group: Group, groups: int, device: torch.device) -> None:
     """`ValueError` where so many processes cannot train so many groups of a batch, or there are fewer devices."""
@@ -142,6 +147,8 @@ def rank_steps(job: Job, group: Group) -> Generator[AugmentStep, None, AugmentRe
     folder = job.checkpoint / FOLDER
     job.write(folder)
     events = Events(folder)
+    if group.nodes > 1:
+        print(f"on each of the {group.nodes - 1} other machines: {group.line(folder)}", flush=True)
     for _ in range(1 + group.max_restarts):
         clear_meetings(folder)
         with _agent(folder, group) as agent:

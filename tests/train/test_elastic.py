@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +21,7 @@ import torch
 
 from nastransfer.space.genotype import Genotype
 from nastransfer.train.augment import AugmentResult, augment, augment_steps
-from nastransfer.train.elastic import Group, rank_steps
+from nastransfer.train.elastic import FOLDER, Group, rank_steps
 from nastransfer.train.job import Job
 from nastransfer.train.protocol import Protocol, protocol
 from nastransfer.train.steps import Diverged, RanksLost, run_to_end
@@ -185,6 +187,27 @@ def test_nobody_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
     assert len(others) == 3 and gone(others)
     result = run_to_end(rank_steps(job(tmp_path, LONG), Group(2)))
     assert numbers(result) == undisturbed(LONG.epochs)
+
+
+@pytest.mark.slow
+def test_two_machines_train_like_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both are this one: the second agent is started by the line that the first one prints."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        group = Group(1, nodes=2, address=f"127.0.0.1:{free.getsockname()[1]}")
+    folder = tmp_path / FOLDER
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    job(tmp_path).write(folder)
+    line = shlex.split(group.line(folder))
+    with subprocess.Popen(line, env=environment, stderr=subprocess.PIPE) as other:
+        result = run_to_end(rank_steps(job(tmp_path), group))
+        assert other.wait(timeout=60) == 0
+    assert group.line(folder) in capsys.readouterr().out
+    assert numbers(result) == undisturbed(EPOCHS)
 
 
 def test_what_fails_on_one_device_fails_alike_on_several(tmp_path: Path) -> None:
