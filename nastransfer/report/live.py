@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Protocol, TypeVar
 
 import plotly.graph_objects as go
 import plotly.io as pio
@@ -53,6 +53,36 @@ def watch(steps: Generator[Any, None, Result], draw: Draw) -> Result:
         if len(history) == 1 or time.monotonic() - drawn > SECONDS_BETWEEN_DRAWINGS:
             drawn = time.monotonic()
             _show(draw, history, drawn - started)
+
+
+class Followed(Protocol):
+    """A task in progress (`nt.begin`): what `follow` needs of it."""
+
+    @property
+    def by_hand(self) -> bool: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def show(self, step: Any, *, bar: bool = True) -> None: ...
+    def finish(self) -> dict[str, Any]: ...
+
+
+def follow(task: Followed, draw: Draw) -> dict[str, Any]:
+    """Run a task that `nt.begin` gave to its end; by hand what happened so far is drawn once a second.
+
+    A study's runner shows progress itself: nothing is drawn there. The last line is left in the cell, the figure for
+    the cell that draws it from the record. Returns what `task.finish()` does.
+    """
+    history: list[dict[str, Any]] = []
+    started = drawn = time.monotonic()
+    for step in task:
+        task.show(step, bar=False)
+        history.append(step.to_event())
+        if task.by_hand and (len(history) == 1 or time.monotonic() - drawn > SECONDS_BETWEEN_DRAWINGS):
+            drawn = time.monotonic()
+            _show(draw, history, drawn - started)
+    if task.by_hand and history:
+        clear_output(wait=True)
+        display({"text/plain": progress(history, time.monotonic() - started)}, raw=True)
+    return task.finish()
 
 
 def _show(draw: Draw, history: list[dict[str, Any]], seconds: float) -> None:

@@ -84,7 +84,12 @@ class RunningTask:
             self._outcome.numbers["seconds"] = round(seconds, 3)
             self._publish()
 
-    def show(self, step: Any) -> None:
+    @property
+    def by_hand(self) -> bool:
+        """Whether nobody else shows progress, as a study's runner does."""
+        return ATTEMPT_VARIABLE not in os.environ
+
+    def show(self, step: Any, *, bar: bool = True) -> None:
         """Tell the world about a step: an event at most once a second, and a progress bar when run by hand.
 
         A search whose cells collapse into skip connections says so, once.
@@ -99,7 +104,7 @@ class RunningTask:
         if event["step"] == event["steps"] or time.monotonic() - self._last_event >= 1.0:
             self._last_event = time.monotonic()
             self.attempt.event(event)
-        if ATTEMPT_VARIABLE in os.environ:
+        if not bar or not self.by_hand:
             return
         if self._bar is None:
             self._bar = tqdm(total=event["steps"], desc=self.task.slug)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 import pytest
 
+from nastransfer.report import live
 from nastransfer.report.curves import search_history
 from nastransfer.report.live import progress
 from nastransfer.search.searcher import SearchStep
@@ -74,3 +76,37 @@ def test_what_a_method_does_not_have_is_left_out() -> None:
     ]
     for empty in (pl.DataFrame(), frame([{"step": 1, "steps": 1, "skip_share": None}])):
         assert "Search" in search_history(empty).layout.annotations[0].text
+
+
+class Steps:
+    """A task of six steps, as notebooks have them."""
+
+    def __init__(self, by_hand: bool) -> None:
+        self.by_hand = by_hand
+        self.shown: list[tuple[int, bool]] = []
+
+    def __iter__(self) -> Iterator[SearchStep]:
+        return iter([SearchStep(step, 5, None, {"val_top1": 40.0 + step}) for step in range(6)])
+
+    def show(self, step: SearchStep, *, bar: bool = True) -> None:
+        self.shown.append((step.step, bar))
+
+    def finish(self) -> dict[str, Any]:
+        return {"steps": len(self.shown)}
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_task_is_drawn_as_it_goes_on_but_not_under_a_runner(
+    by_hand: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(live, "display", lambda data, **_: shown.append(data))
+    monkeypatch.setattr(live, "clear_output", lambda **_: shown.clear())
+    monkeypatch.setattr(live, "SECONDS_BETWEEN_DRAWINGS", 0.0)
+    task = Steps(by_hand)
+    drawn: list[int] = []
+    found = live.follow(task, lambda history: (drawn.append(history.height), search_history(history))[1])
+    assert found == {"steps": 6}
+    assert task.shown == [(step, False) for step in range(6)]
+    assert drawn == ([1, 2, 3, 4, 5, 6] if by_hand else [])
+    assert [list(data) for data in shown] == ([["text/plain"]] if by_hand else [])
