@@ -57,6 +57,11 @@ def exact_fp32() -> Iterator[None]:
         yield
 
 
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Inside, with precision "bf16", products and maps of a forward pass are bf16; weights and norms stay fp32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
 @contextmanager
 def timed(seconds: dict[str, float], name: str, device: torch.device) -> Iterator[None]:
     """Add the time spent inside to `seconds[name]`, the work that `device` still had to do included."""

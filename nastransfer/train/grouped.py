@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nastransfer.data.passes import group_ends
 from nastransfer.data.streams import Streams
+from nastransfer.train.device import autocast
 from nastransfer.train.loop import clipped_step, losses, weight_step
 from nastransfer.train.networks import TrainedNetwork
 from nastransfer.train.ranks import Ranks
@@ -37,13 +38,15 @@ class GroupedStep:
         group: int | None,
         clip: float,
         auxiliary: float,
+        precision: str = "fp32",
     ) -> None:
         self.drop_path = 0.0
         self._network, self._optimizer = network, optimizer
         self._group, self._clip, self._auxiliary = group, clip, auxiliary
         self._streams, self._ranks = streams, ranks
         self._generator = torch.Generator()
-        self._forward, self._unshared = ranks.share(network)
+        self._network_forward, self._unshared = ranks.share(network)
+        self._precision = precision
         buffers = list(network.buffers())
         self._running = [buffer for buffer in buffers if buffer.is_floating_point()]
         self._counters = [buffer for buffer in buffers if not buffer.is_floating_point()]
@@ -89,6 +92,15 @@ class GroupedStep:
         torch._foreach_copy_(self._counters, counters)
         clipped_step(self._optimizer, self._clip)
         return told[0], told[1]
+
+    def _forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        # Of the forward pass only: gradients take the formats that it had.
+        with autocast(images.device, self._precision):
+            output = self._network_forward(images)
+        if self._precision == "fp32":
+            return output
+        logits, *extra = output if isinstance(output, tuple) else (output,)
+        return (logits.float(), extra[0].float()) if extra else logits.float()
 
     def _drop(self, step: int, group: int) -> None:
         if self.drop_path:

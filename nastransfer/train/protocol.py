@@ -55,7 +55,9 @@ class Protocol(Strict):
         ge=2,
         description="images that share batch-norm statistics, whole groups a batch; null: the batch",
     )
-    precision: Literal["fp32"] = Field(default="fp32", description="number format of the training")
+    precision: Literal["fp32", "bf16"] = Field(
+        default="fp32", description="of maps and products; bf16 for GPUs: weights, norms and losses stay fp32"
+    )
 
     @model_validator(mode="after")
     def _whole_groups(self) -> Protocol:

@@ -17,7 +17,7 @@ from nastransfer.data.passes import Share
 from nastransfer.data.streams import Streams
 from nastransfer.data.transforms import cutout
 from nastransfer.train.architecture import Architecture
-from nastransfer.train.device import exact_fp32, machine_cost, place, seeded, timed
+from nastransfer.train.device import autocast, exact_fp32, machine_cost, place, seeded, timed
 from nastransfer.train.feed import Feed
 from nastransfer.train.grouped import GroupedStep
 from nastransfer.train.loop import Batch, Tally, TrainScores, num_steps, set_lr, sgd
@@ -105,6 +105,7 @@ class Training(Run[AugmentStep]):
             group=protocol.bn_group,
             clip=protocol.clip,
             auxiliary=protocol.auxiliary,
+            precision=protocol.precision,
         )
         self._share = train.share
         self._feed = Feed(train, streams.torch("batches"), images=epoch_images)
@@ -164,7 +165,8 @@ class Training(Run[AugmentStep]):
         step = (epoch + 1) * self.steps_per_epoch - 1
         with timed(self._seconds, "seconds_scoring", self.device):
             batches = self._alive_over(self.test_batches.ordered())
-            self.scores = evaluate(self.network, batches, self.classes, step=step, ranks=self._ranks)
+            with autocast(self.device, self.protocol.precision):
+                self.scores = evaluate(self.network, batches, self.classes, step=step, ranks=self._ranks)
         self._images_seen += self.test_batches.num_images
 
     def _alive_over(self, batches: Iterator[Batch]) -> Iterator[Batch]:

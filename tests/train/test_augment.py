@@ -152,3 +152,13 @@ def test_what_cannot_be_trained_is_refused() -> None:
         augment(GENOTYPE, planted(), protocol=settings(), device="tpu")
     with pytest.raises(ValueError, match="unknown protocol 'papper'"):
         augment(GENOTYPE, planted(), protocol="papper")
+
+
+def test_bf16_trains_nearly_alike_and_is_another_experiment() -> None:
+    """Maps have 8 bits of precision then; weights and what is saved stay fp32."""
+    data = planted(train=120, test=40)
+    plans = [settings(epochs=1, lr=0.005, precision=precision) for precision in ("fp32", "bf16")]
+    full, short = (augment(GENOTYPE, data, protocol=plan) for plan in plans)
+    assert short.history[0]["loss"] != full.history[0]["loss"]
+    assert short.history[0]["loss"] == pytest.approx(full.history[0]["loss"], abs=0.02)
+    assert plans[1].label.endswith("+precisionbf16")

@@ -54,7 +54,7 @@ def test_overrides_change_nothing_else() -> None:
         ({"lr": float("nan")}, r"lr: .*found nan"),
         ({"channels": 7}, r"channels: .*multiple of 2 \(found 7\)"),
         ({"drop_path": 1.0}, r"drop_path: .*less than 1"),
-        ({"precision": "bf16"}, r"precision: .*'fp32'.*'bf16'"),
+        ({"precision": "fp16"}, r"precision: .*'fp32'.*'bf16'.*'fp16'"),
         ({"bn_group": 1}, r"bn_group: .*greater than or equal to 2 \(found 1\)"),
         ({"bn_group": 24}, r"bn_group must divide the batch.*64 images are not a multiple of 24"),
         ({"chanels": 8}, r"unknown setting 'chanels' \(found 8\); did you mean 'channels'\?"),
