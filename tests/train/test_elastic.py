@@ -107,7 +107,7 @@ def test_another_number_of_processes_goes_on_with_the_same_images(tmp_path: Path
     """2, then 4, then 1, each closed after some epochs: the state is saved before it leaves."""
     seen: list[int] = []
     for devices in (2, 4):
-        steps = rank_steps(job(tmp_path / "run"), Group(devices))
+        steps = rank_steps(job(tmp_path / "run", save_seconds=3600.0), Group(devices))
         seen += [next(steps).epoch for _ in range(2)]
         steps.close()
     steps = augment_steps(GENOTYPE, images(), protocol=GROUPED, checkpoint=tmp_path / "run")
