@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import pytest
 
 from nastransfer.search import drive
 from nastransfer.search.drive import SearchResult, search, search_steps
-from nastransfer.train.checkpoint import Checkpoints
 from nastransfer.train.run import Run
+from tests.interrupted import saved_after_each_unit
 from tests.planted import planted
 
 # method -> settings that make a search of a second or two
@@ -67,21 +67,6 @@ def lasting(result: SearchResult) -> Any:
     return result.genotype, [kept(row) for row in result.history], kept(result.cost)
 
 
-def saved_after_each_unit(method: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> SearchResult:
-    """A whole search that keeps, in `folder`/<units done>, what a kill between two units would leave on disk."""
-    save = Checkpoints.save
-
-    def saving(checkpoints: Checkpoints, state: Mapping[str, Any]) -> Path:
-        path = save(checkpoints, state)
-        shutil.copytree(checkpoints.folder, folder / str(state["done"]))
-        return path
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Checkpoints, "save", saving)
-        kept = {"checkpoint": folder / "search", "save_seconds": 0.0}
-        return search(method, planted(), preset="tiny", **kept, **METHODS[method])
-
-
 def units_of(method: str) -> int:
     searcher = drive.make_searcher(method, "tiny", **METHODS[method])
     assert isinstance(searcher, drive.NetworkSearcher)
@@ -99,12 +84,14 @@ def test_a_search_cut_off_anywhere_ends_the_same(
 ) -> None:
     """From `number` random points at most, all of them where there are fewer: 50 and more over all methods (slow)."""
     whole = search(method, planted(), preset="tiny", **METHODS[method])
-    assert lasting(saved_after_each_unit(method, tmp_path, monkeypatch)) == lasting(whole)
+    again = partial(search, method, planted(), preset="tiny", **METHODS[method])
+    assert lasting(saved_after_each_unit(again, tmp_path, monkeypatch)) == lasting(whole)
     units = units_of(method)
     drawn = np.random.default_rng(2).permutation(np.arange(1, units))[:number]
     for point in sorted(drawn.tolist()):
-        again = search(method, planted(), preset="tiny", checkpoint=tmp_path / str(point), **METHODS[method])
-        assert lasting(again) == lasting(whole), f"cut after {point} of {units} units"
+        assert lasting(again(checkpoint=tmp_path / str(point))) == lasting(whole), (
+            f"cut after {point} of {units} units"
+        )
     record_property("points", len(drawn))
 
 

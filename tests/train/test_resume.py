@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ import pytest
 
 from nastransfer.space.genotype import Genotype
 from nastransfer.train.augment import AugmentResult, augment
-from nastransfer.train.checkpoint import Checkpoints
 from nastransfer.train.protocol import Protocol, protocol
 from nastransfer.train.run import Run
+from tests.interrupted import saved_after_each_unit
 from tests.planted import planted
 
 GENOTYPE = Genotype.random(np.random.default_rng(1))
@@ -41,20 +41,6 @@ def images() -> Any:
     return planted(train=33, test=10)
 
 
-def saved_after_each_unit(plan: Protocol, folder: Path, monkeypatch: pytest.MonkeyPatch) -> AugmentResult:
-    """A whole training that keeps, in `folder`/<units done>, what a kill between two units would leave on disk."""
-    save = Checkpoints.save
-
-    def saving(checkpoints: Checkpoints, state: Mapping[str, Any]) -> Path:
-        path = save(checkpoints, state)
-        shutil.copytree(checkpoints.folder, folder / str(state["done"]))
-        return path
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Checkpoints, "save", saving)
-        return augment(GENOTYPE, images(), protocol=plan, checkpoint=folder / "run", save_seconds=0.0)
-
-
 @pytest.mark.parametrize("number", [3, pytest.param(14, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", PLANS)
 def test_a_training_cut_off_anywhere_ends_the_same(
@@ -66,13 +52,13 @@ def test_a_training_cut_off_anywhere_ends_the_same(
 ) -> None:
     """From `number` random points at most, all of them where there are fewer: 50 and more over all plans (slow)."""
     plan = PLANS[name]
-    whole = numbers(augment(GENOTYPE, images(), protocol=plan))
-    assert numbers(saved_after_each_unit(plan, tmp_path, monkeypatch)) == whole
+    run = partial(augment, GENOTYPE, images(), protocol=plan)
+    whole = numbers(run())
+    assert numbers(saved_after_each_unit(run, tmp_path, monkeypatch)) == whole
     units = max(int(folder.name) for folder in tmp_path.iterdir() if folder.name.isdecimal())
     drawn = np.random.default_rng(2).permutation(np.arange(1, units))[:number]
     for point in sorted(drawn.tolist()):
-        again = augment(GENOTYPE, images(), protocol=plan, checkpoint=tmp_path / str(point))
-        assert numbers(again) == whole, f"cut after {point} of {units} units"
+        assert numbers(run(checkpoint=tmp_path / str(point))) == whole, f"cut after {point} of {units} units"
     record_property("points", len(drawn))
 
 
