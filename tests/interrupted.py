@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 def saved_after_each_unit(
     run: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Result:
-    """What `run` (given `checkpoint` and `save_seconds`) gives; after each unit its state is kept in `folder`/<done>."""
+    """What `run` gives, asked to save after each unit; the states are kept in `folder`, by units done."""
     save = Checkpoints.save
 
     def saving(checkpoints: Checkpoints, state: Mapping[str, Any]) -> Path:
