@@ -30,6 +30,11 @@ def method_name(method: str | None) -> str:
     return METHODS.get(method, method) if method is not None else "unknown method"
 
 
+def method_with(method: str | None, *marks: str | None) -> str:
+    """The method with its preset, or the study it is of, where these are to be told apart: `DARTS, tiny`."""
+    return ", ".join([method_name(method), *filter(None, marks)])
+
+
 def set_name(dataset: str | None) -> str:
     """The data set, marked where its images are synthetic."""
     if dataset is None:

@@ -42,7 +42,7 @@ def beside(arms: Sequence[Arm], *, resamples: int = 10_000, seed: int = 2) -> li
     random = _Baselines(resamples, seed)
     return [
         _of_arm(arm, p_value, p_holm, random)
-        for arm, p_value, p_holm in zip(arms, tests, _by_target(arms, tests), strict=True)
+        for arm, p_value, p_holm in zip(arms, tests, holm_by_target(arms, tests), strict=True)
     ]
 
 
@@ -86,7 +86,7 @@ class _Baselines:
         return self._sides[key]
 
 
-def _by_target(arms: Sequence[Arm], p_values: Sequence[float | None]) -> list[float | None]:
+def holm_by_target(arms: Sequence[Arm], p_values: Sequence[float | None]) -> list[float | None]:
     """Holm's correction over the arms of each study and target."""
     places: dict[tuple[str, str], list[int]] = {}
     for place, arm in enumerate(arms):

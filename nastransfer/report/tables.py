@@ -12,9 +12,9 @@ import polars as pl
 from nastransfer.report.arms import Arm, arms
 from nastransfer.report.gaps import gaps
 from nastransfer.report.markup import markdown_text
-from nastransfer.report.names import RANDOM, listed, method_name, set_name, source_name
+from nastransfer.report.names import RANDOM, listed, method_with, set_name, source_name
 from nastransfer.report.ri_statistics import Beside, beside
-from nastransfer.report.text_table import TextTable
+from nastransfer.report.text_table import NONE, TextTable, footnotes, p_text
 from nastransfer.stats.improvement import WELCH, relative_improvement
 from nastransfer.stats.sample import sample
 
@@ -62,7 +62,6 @@ HEADERS = (
 KEY = ("study", "target", "method", "preset", "source", "selection")
 Key = tuple[str | None, ...]
 CONFIDENCE = 0.95
-_NONE = "none"
 CAPTION = "Relative improvement (RI) over random sampling"
 EMPTY = "Nothing to compare yet: no network that a search found has been trained on a target."
 
@@ -203,35 +202,29 @@ def legend(table: pl.DataFrame) -> str:
 
 def _cells(table: pl.DataFrame) -> tuple[list[tuple[str, ...]], list[str]]:
     """The table's cells as text, and the prose below: its legend and the notes to which last cells refer by number."""
-    notes: list[str] = list(dict.fromkeys(note for note in table["note"] if note is not None))
+    marks, notes = footnotes(table["note"])
     several = table["study"].n_unique() > 1
     lines: list[tuple[str, ...]] = []
     for row in table.iter_rows(named=True):
-        study = row["study"] if several else None
-        named = ", ".join(filter(None, [method_name(row["method"]), row["preset"], study]))
-        interval = _NONE if row["ri_low"] is None else f"{row['ri_low']:+.2f} to {row['ri_high']:+.2f}"
+        interval = NONE if row["ri_low"] is None else f"{row['ri_low']:+.2f} to {row['ri_high']:+.2f}"
         lines.append(
             (
                 set_name(row["target"]),
-                named,
+                method_with(row["method"], row["preset"], row["study"] if several else None),
                 source_name(row["source"], row["selection"]),
                 f"{row['n_method']} against {row['n_random']}",
                 _mean(row["top1_mean"], row["top1_std"]),
                 _mean(row["random_mean"], row["random_std"]),
-                _NONE if row["ri_percent"] is None else f"{row['ri_percent']:+.2f}",
-                interval if row["note"] is None else f"{interval} [{notes.index(row['note']) + 1}]",
-                _NONE if row["p_holm"] is None else _p(row["p_holm"]),
-                _NONE if row["p_better"] is None else f"{row['p_better']:.2f}",
+                NONE if row["ri_percent"] is None else f"{row['ri_percent']:+.2f}",
+                f"{interval}{marks[row['note']]}",
+                p_text(row["p_holm"]),
+                NONE if row["p_better"] is None else f"{row['p_better']:.2f}",
             )
         )
-    return lines, [legend(table), *(f"[{number}] {note}" for number, note in enumerate(notes, 1))]
-
-
-def _p(p_value: float) -> str:
-    return f"{p_value:.3f}" if p_value >= 0.001 else "< 0.001"
+    return lines, [legend(table), *notes]
 
 
 def _mean(mean: float | None, std: float | None) -> str:
     if mean is None:
-        return _NONE
+        return NONE
     return f"{mean:.2f}" if std is None else f"{mean:.2f} ± {std:.2f}"

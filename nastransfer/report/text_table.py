@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from nastransfer.report.latex import latex_file, latex_pages
 from nastransfer.report.markup import html_table
+
+NONE = "none"
+"""What a cell says that has no value."""
 
 _WIDTH = 110
 
@@ -52,3 +55,17 @@ def tables_latex(tables: Sequence[TextTable], name: str) -> str:
             table.caption, table.headers, table.lines, table.below, f"tab:nastransfer-{name}-{place}"
         )
     )
+
+
+def footnotes(notes: Iterable[str | None]) -> tuple[dict[str | None, str], list[str]]:
+    """Each note's mark for a cell (` [1]`; nothing for None), and the paragraphs that say what the marks mean."""
+    numbered = list(enumerate(dict.fromkeys(note for note in notes if note is not None), 1))
+    marks: dict[str | None, str] = {note: f" [{number}]" for number, note in numbered}
+    return {**marks, None: ""}, [f"[{number}] {note}" for number, note in numbered]
+
+
+def p_text(p_value: float | None) -> str:
+    """A p value with three places."""
+    if p_value is None:
+        return NONE
+    return f"{p_value:.3f}" if p_value >= 0.001 else "< 0.001"

@@ -11,6 +11,7 @@ import polars as pl
 from plotly.offline import get_plotlyjs
 
 from nastransfer.report import learning_figure
+from nastransfer.report.against_random import against_random, against_random_layout
 from nastransfer.report.arms import trainings
 from nastransfer.report.audit.checks import audit, audit_html
 from nastransfer.report.cells import draw_genotype
@@ -22,6 +23,7 @@ from nastransfer.report.decide_text import decision_html
 from nastransfer.report.figures import FIGURES, Entry
 from nastransfer.report.learning_figure import learning_curves
 from nastransfer.report.markup import html_table
+from nastransfer.report.methods_alike import methods_alike, methods_alike_layout
 from nastransfer.report.names import method_name, set_name
 from nastransfer.report.page import Section, page
 from nastransfer.report.paper_layout import paper_csv, paper_html, paper_latex
@@ -37,6 +39,7 @@ from nastransfer.space.genotype import Genotype
 _OWN = pl.col("origin") != "published"
 _TRAINING = pl.col("kind") == "augment"
 _RI, _PUBLISHED_RI = "relative-improvement", "published-relative-improvement"
+_TESTED, _ALIKE = "tests-against-random", "methods-alike"
 _PLOTLY = "plotly.min.js"
 _MADE_ON = ("device", "threads", "precision", "commit", "versions")
 _PUBLISHED = (
@@ -95,7 +98,7 @@ def report_files(frame: pl.DataFrame, name: str, beside: Beside | None = None) -
         else:
             sections.append(Section(table.title, fragment=table.html(made)))
             files |= {f"tables/{slug}.{ending}": write(made) for ending, write in table.files.items()}
-    first = 1 + list(tables).index(_PUBLISHED_RI)
+    first = 1 + list(tables).index(_ALIKE)
     ordered = [*sections[:first], *drawn.values(), *sections[first:], *_appendix(shown)]
     figures = {
         f"figures/{slug}.html": page(f"{name}: {section.title}", [replace(section, title="")], plotly=_PLOTLY)
@@ -175,10 +178,15 @@ def _tables(frame: pl.DataFrame, planned: Mapping[str, int | None]) -> dict[str,
     ri = _laid_out("Relative improvement over random sampling", _RI, ri_table, ri_layout)
     printed = _laid_out("Published RI on the same targets", _PUBLISHED_RI, published_ri, published_ri_layout)
     times = _Table("Search times", search_times, times_html, {"csv": csv_text})
+    tested = _laid_out(
+        "Methods against random, tested together", _TESTED, against_random, against_random_layout
+    )
+    alike = _laid_out("Do methods rank alike over proxies?", _ALIKE, methods_alike, methods_alike_layout)
     judged = _Table("The paper's claims", _own_claims, claims_html, {"csv": _claims_csv})
     decisions = {f"decision-{target}": _decision(target, planned.get(target)) for target in targets_of(frame)}
     papers = {f"table-{number}": _paper_table(number) for number in TABLES}
-    return {**decisions, _RI: ri, _PUBLISHED_RI: printed, **papers, "claims": judged, "search-times": times}
+    first = {**decisions, _RI: ri, _PUBLISHED_RI: printed, _TESTED: tested, _ALIKE: alike}
+    return {**first, **papers, "claims": judged, "search-times": times}
 
 
 def _laid_out(

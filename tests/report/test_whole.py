@@ -11,11 +11,22 @@ from nastransfer.study.published import published
 from tests.report.made_study import made_study
 from tests.report.rows import small_study, study, training
 
-WITH_LATEX = ("relative-improvement", "published-relative-improvement", "table-2", "table-3", "table-4")
+RI_TABLES = (
+    "relative-improvement",
+    "published-relative-improvement",
+    "tests-against-random",
+    "methods-alike",
+)
+WITH_LATEX = (*RI_TABLES, "table-2", "table-3", "table-4")
 TABLES = {"claims.csv", "search-times.csv"} | {
     f"{name}.{ending}" for name in WITH_LATEX for ending in ("csv", "tex")
 }
 
+ROUTES = {
+    "cifar100": ("cifar10", "cifar100"),
+    "imagenet1k": ("cifar10", "imagenet1k-p1", "imagenet1k-p2"),
+    "imagenet22k": ("cifar10", "imagenet22k-p1"),
+}
 DRAWN = {*(f"{slug}.html" for slug in FIGURES), "learning-curves.html", "plotly.min.js"}
 
 
@@ -25,7 +36,7 @@ def names(files: dict[str, str], folder: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def made() -> dict[str, str]:
-    return report_files(pl.concat([made_study(), published()]), "made")
+    return report_files(pl.concat([made_study(routes=ROUTES), published()]), "made")
 
 
 def test_everything_is_on_the_page_and_in_files(made: dict[str, str]) -> None:
@@ -36,7 +47,14 @@ def test_everything_is_on_the_page_and_in_files(made: dict[str, str]) -> None:
     assert shown.index("What to use for imagenet1k") < shown.index(
         "Relative improvement over random sampling"
     )
-    assert "Published RI on the same targets" in shown
+    assert all(
+        f"<h2>{title}</h2>" in shown
+        for title in (
+            "Published RI on the same targets",
+            "Methods against random, tested together",
+            "Do methods rank alike over proxies?",
+        )
+    )
     assert all(entry.title in shown for entry in FIGURES.values())
     assert shown.count("plotly.js v") == 1
 
