@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -59,14 +60,17 @@ def study(
     try:
         summary = asked.run(runs, slots)
     except StudyFailed as failure:
-        _conclude(failure.summary.records)
+        if refused := _conclude(failure.summary.records):
+            print(f"error: {refused}", file=sys.stderr)
         raise
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on from here", file=sys.stderr)
         raise typer.Exit(130) from None
     wall = time.perf_counter() - started
-    _conclude(summary.records)
+    refused = _conclude(summary.records)
     _time_budget(summary, wall, install_seconds)
+    if refused:
+        raise ValueError(refused)
 
 
 @app.command()
@@ -88,7 +92,8 @@ def status(name: RecordsOf, runs: Runs = Path("runs")) -> None:
 @app.command()
 def report(name: RecordsOf, runs: Runs = Path("runs")) -> None:
     """Print decision and RI table of what is finished; write one HTML page of it all, tables and figures."""
-    _conclude(_existing(runs, name))
+    if refused := _conclude(_existing(runs, name)):
+        raise ValueError(refused)
 
 
 @app.command()
@@ -156,21 +161,36 @@ def _existing(runs: Path, name: str) -> StudyRecords:
     return ledger.study(name)
 
 
-def _conclude(records: StudyRecords) -> None:
+def _conclude(records: StudyRecords) -> str | None:
+    """Write the report and print what it says first; why a part could not be said (the page says it in its place)."""
     frame = records.results()
-    print()
-    for target in targets_of(frame):
-        print(decision_text(decision_of(records.folder, target)), end="\n\n")
-    print(ri_text(ri_table(frame)), end="\n\n")
-    if printed := published_ri_text(published_ri(pl.concat([frame, published()]))):
-        print(printed, end="\n\n")
     written = write_report(records.folder)
+    decisions = [partial(_decision, records, target) for target in targets_of(frame)]
+    refused: list[str] = []
+    print()
+    for part in (*decisions, partial(_improvement, frame)):
+        try:
+            print(part(), end="\n\n")
+        except ValueError as error:
+            refused.append(str(error))
     print(f"report     {written['report.html']}   (tables and figures as files beside it)")
     print("dashboard  make dashboard\n")
     try:
         print(target_text(target_table(frame, open_targets(records))))
     except ValueError as error:  # records can be read where their data set is not
-        print(f"the targets themselves cannot be described: {error}")
+        if str(error) not in refused:
+            print(f"the targets themselves cannot be described: {error}")
+    return next(iter(refused), None)
+
+
+def _decision(records: StudyRecords, target: str) -> str:
+    return decision_text(decision_of(records.folder, target))
+
+
+def _improvement(frame: pl.DataFrame) -> str:
+    """The RI table, and what papers print of the same targets."""
+    printed = published_ri_text(published_ri(pl.concat([frame, published()])))
+    return "\n\n".join(filter(None, [ri_text(ri_table(frame)), printed]))
 
 
 def _time_budget(summary: Summary, wall: float, install: float | None) -> None:
