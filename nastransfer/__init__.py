@@ -33,6 +33,7 @@ _HOMES = {
     "augment_steps": "train.augment",
     "load_network": "train.export",
     "preflight": "train.preflight",
+    "profile_training": "train.profiling",
     "Searcher": "search.searcher",
     "SearchStep": "search.searcher",
     "SearchResult": "search.drive",

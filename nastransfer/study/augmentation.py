@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ ORIGIN = ("method", "preset", "source", "selection", "proxy_images", "proxy_clas
 
 def augment_work(given: AugmentParameters, records: StudyRecords) -> Work:
     """Train an architecture on the target; `ValueError` where that cannot work."""
-    from nastransfer.train.augment import augment_steps  # torch: only where training is wanted
+    # torch: only where training is wanted
+    from nastransfer.train.augment import augment_steps
+    from nastransfer.train.preflight import preflight
+    from nastransfer.train.profiling import profile_training
 
     chosen = open_source(given.target)
     dataset = usable(chosen)
@@ -75,7 +79,8 @@ def augment_work(given: AugmentParameters, records: StudyRecords) -> Work:
     key = result_key(
         kind="augment", genotype=network.digest, protocol=settings, images=images, seed=given.seed
     )
-    return Work(steps, labels, key)
+    ask = (network, dataset, training)
+    return Work(steps, labels, key, partial(preflight, *ask), partial(profile_training, *ask))
 
 
 def _shape(network: Architecture, training: Protocol) -> dict[str, Any]:

@@ -6,9 +6,12 @@ import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
+
+if TYPE_CHECKING:
+    from nastransfer.train.preflight import Preflight
 
 from nastransfer.data.manifest import Manifest
 from nastransfer.study.plan import TASK_VERSION, digest
@@ -41,12 +44,16 @@ class Work:
     """Ready to run: `labels` say what the run is (columns of the results frame), `result_key` hashes what its numbers
     depend on: digests of genotype, manifest and settings, and the seed; never the device, threads or versions.
 
+    Of a training, `preflight` says what it will take, `profile` where the time of its steps goes.
+
     `steps` takes the folder of the attempt: searches and trainings keep their state there and go on from it.
     """
 
     steps: Callable[[Path], Steps]
     labels: dict[str, Any]
     result_key: str
+    preflight: Callable[[], Preflight] | None = None
+    profile: Callable[[], pl.DataFrame] | None = None
 
 
 def result_key(**values: Any) -> str:

@@ -111,6 +111,7 @@ class AugmentParameters(Place):
     address: str = Field(default="", description="host:port where several machines meet: the first one's")
     settings: dict[str, Any] = Field(default={}, description="settings other than the protocol's")
     keep_weights: bool = Field(default=False, description="keep the final weights, for nt.export")
+    profile: bool = Field(default=False, description="show where the time of a step goes, on some more steps")
 
     def task(self) -> Task:
         return augment_task(

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from tqdm.auto import tqdm
@@ -24,6 +24,9 @@ from nastransfer.study.parameters import SearchParameters, check, parameters
 from nastransfer.study.plan import Task
 from nastransfer.study.records import CorruptRecord
 from nastransfer.study.work import prepare
+
+if TYPE_CHECKING:
+    from nastransfer.train.preflight import Preflight
 
 __all__ = ["RunningTask", "begin", "parameters"]
 
@@ -110,6 +113,16 @@ class RunningTask:
             self._bar = tqdm(total=event["steps"], desc=self.task.slug)
         self._bar.update(event["step"] - self._bar.n)
         self._bar.set_postfix_str(in_words(event))
+
+    def preflight(self) -> Preflight | None:
+        """What the training of an augment task will take; None where it was finished before, or for other tasks."""
+        ask = self._work.preflight if self._work is not None else None
+        return None if ask is None else ask()
+
+    def profile(self) -> pl.DataFrame | None:
+        """Where the time of an augment task's steps goes, measured on some more of them; None as `preflight`."""
+        ask = self._work.profile if self._work is not None else None
+        return None if ask is None else ask()
 
     def finish(self) -> dict[str, Any]:
         """The result as recorded: labels and numbers in one mapping. `RuntimeError` before the last step was run."""

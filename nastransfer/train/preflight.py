@@ -45,6 +45,12 @@ class Preflight:
     images_bytes: int
     relative_error: float = RELATIVE_ERROR
 
+    def __str__(self) -> str:
+        return (
+            f"{self.params:,} parameters, {self.macs:,} multiply-adds an image, peak memory about "
+            f"{self.peak_bytes / 1e9:.2f} GB (within {100 * self.relative_error:.0f}%)"
+        )
+
     @property
     def peak_bytes(self) -> int:
         """The most memory at any time."""
