@@ -30,8 +30,8 @@ class Arm:
     """Finished trainings (`runs`, rows of the results frame) of what one method found on one source, on one target.
 
     `preset` is None unless the study has several presets of this method. `baseline` holds the random runs of the same
-    study, target and augment seeds; `notes` say what was left out for want of a counterpart. `all_runs` and
-    `all_random` are both sides with what was left out.
+    study, target and augment seeds, `random_accuracies` what `accuracies` are of these; `notes` say what was left out
+    for want of a counterpart. `all_runs` and `all_random` are both sides with what was left out.
     """
 
     study: str
@@ -42,6 +42,7 @@ class Arm:
     selection: str | None
     runs: pl.DataFrame
     baseline: pl.DataFrame
+    random_accuracies: list[float]
     notes: tuple[str, ...] = ()
     all_runs: pl.DataFrame = field(default_factory=pl.DataFrame)
     all_random: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -66,11 +67,6 @@ class Arm:
     def accuracies(self) -> list[float]:
         """One value a search: a genotype trained with several augment seeds counts once, by its mean."""
         return per_search(self.runs)
-
-    @cached_property
-    def random_accuracies(self) -> list[float]:
-        """The same of the random genotypes of the baseline; empty without any."""
-        return per_search(self.baseline)
 
     @property
     def summary(self) -> Sample:
@@ -159,16 +155,20 @@ def arms(frame: pl.DataFrame) -> list[Arm]:
 
 def arms_of(rows: pl.DataFrame) -> list[Arm]:
     """The arms of rows that `trainings` or `by_cells` gave."""
-    random = dict(rows.filter(method=RANDOM).group_by("study", "target"))
+    drawn = rows.filter(method=RANDOM).group_by("study", "target")
+    random = {key: _Random(runs) for key, runs in drawn}
+    nothing = _Random(rows.clear())
     searched = rows.filter(pl.col("method").ne_missing(RANDOM))
     presets = {key: runs["preset"].n_unique() for key, runs in searched.group_by("study", "method")}
     found = []
     for key, runs in searched.group_by(_ARM, maintain_order=True):
         study, target, method, preset, source, selection = key
         shown = preset if presets[study, method] > 1 else None
-        everything = runs, random.get((study, target), rows.clear())
-        sides, notes = _counterparts(*everything)
-        found.append(Arm(study, target, method, shown, source, selection, *sides, notes, *everything))
+        of_target = random.get((study, target), nothing)
+        kept, shared, notes = _counterparts(runs, of_target)
+        baseline = of_target.trained_with(shared)
+        about = study, target, method, shown, source, selection
+        found.append(Arm(*about, kept, *baseline, notes, runs, of_target.runs))
     return sorted(
         found, key=lambda arm: tuple(str(getattr(arm, name) or "") for name in ("target", "study", *_ARM[2:]))
     )
@@ -184,7 +184,7 @@ def baselines_of(rows: pl.DataFrame) -> list[Arm]:
     groups = (
         rows.filter(method=RANDOM).sort("study", "target").group_by("study", "target", maintain_order=True)
     )
-    return [Arm(str(s), str(t), RANDOM, None, None, None, runs, runs.clear()) for (s, t), runs in groups]
+    return [Arm(str(s), str(t), RANDOM, None, None, None, runs, runs.clear(), []) for (s, t), runs in groups]
 
 
 def by_cells(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
@@ -199,18 +199,37 @@ def by_cells(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
     return {int(cells): part for (cells,), part in sorted(depths.items())}
 
 
+class _Random:
+    """Random runs of a study and target, cut down to augment seeds: each choice once, however many arms have it."""
+
+    def __init__(self, runs: pl.DataFrame) -> None:
+        self.runs = runs
+        self.seeds = frozenset(runs["augment_seed"])
+        self._chosen: dict[frozenset[int], tuple[pl.DataFrame, list[float]]] = {}
+
+    def trained_with(self, seeds: frozenset[int]) -> tuple[pl.DataFrame, list[float]]:
+        """The runs with these augment seeds, and their accuracies."""
+        if seeds not in self._chosen:
+            runs = self.runs if seeds == self.seeds else _trained_with(self.runs, seeds)
+            self._chosen[seeds] = runs, per_search(runs)
+        return self._chosen[seeds]
+
+
+def _trained_with(runs: pl.DataFrame, seeds: frozenset[int]) -> pl.DataFrame:
+    return runs.filter(pl.col("augment_seed").is_in(seeds, nulls_equal=True))
+
+
 def _counterparts(
-    runs: pl.DataFrame, baseline: pl.DataFrame
-) -> tuple[tuple[pl.DataFrame, pl.DataFrame], tuple[str, ...]]:
-    """Both sides cut down to the augment seeds that both have; all runs stay where no seed is shared."""
-    seeds = set(runs["augment_seed"])
-    shared = seeds & set(baseline["augment_seed"])
+    runs: pl.DataFrame, random: _Random
+) -> tuple[pl.DataFrame, frozenset[int], tuple[str, ...]]:
+    """The runs and the augment seeds that random runs have too; all runs stay where no seed is shared."""
+    seeds = frozenset(runs["augment_seed"])
+    shared = seeds & random.seeds
     alone = sorted(seeds - shared, key=str)
-    baseline = baseline.filter(pl.col("augment_seed").is_in(shared, nulls_equal=True))
     if not shared or not alone:
-        return (runs, baseline), ()
-    kept = runs.filter(pl.col("augment_seed").is_in(shared, nulls_equal=True))
-    return (kept, baseline), (f"augment seed {', '.join(map(str, alone))} left out: no random run has it",)
+        return runs, shared, ()
+    note = f"augment seed {', '.join(map(str, alone))} left out: no random run has it"
+    return _trained_with(runs, shared), shared, (note,)
 
 
 def finished(frame: pl.DataFrame) -> pl.DataFrame:

@@ -165,3 +165,20 @@ def test_of_many_gaps_some_are_named() -> None:
     said = gaps_in_words(gaps(study(*rows)))
     assert said.count("1 of 11 trainings") == 8 and said.endswith("; and 3 more arms.")
     assert gaps_in_words(gaps(study())) == ""
+
+
+def test_arms_with_the_same_random_runs_share_them() -> None:
+    """Seeds 2 and 3 of random sampling; one arm has both, two have seed 2 alone, one has none of them."""
+    random = [
+        training("random", draw, 60.0 + draw + aug, augment_seed=aug) for draw in range(2) for aug in (2, 3)
+    ]
+    both = [training("nao", 2, 70.0, augment_seed=aug) for aug in (2, 3)]
+    others = [
+        training("darts1", 2, 70.0),
+        training("enas", 2, 70.0),
+        training("nsganet", 2, 70.0, augment_seed=9),
+    ]
+    darts, enas, nao, nsganet = arms(study(*random, *both, *others))
+    assert darts.baseline is enas.baseline and darts.random_accuracies == [62.0, 63.0]
+    assert nao.random_accuracies == [62.5, 63.5] and nao.baseline.height == nao.all_random.height == 4
+    assert nsganet.random_accuracies == [] and nsganet.baseline.is_empty()

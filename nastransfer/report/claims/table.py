@@ -20,7 +20,7 @@ from nastransfer.report.claims.evidence import Cell, Evidence, evidence
 from nastransfer.report.claims.proxies import Rule
 from nastransfer.report.claims.verdicts import Judged, found, judge, judgeable, leaves, outcomes
 from nastransfer.report.names import RANDOM, listed
-from nastransfer.stats.contrast import percent
+from nastransfer.stats.improvement import percent_change
 
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 UNDERPOWERED, NOT_TESTABLE = "underpowered", "not testable"
@@ -205,7 +205,7 @@ def _figures(judged: Judged) -> dict[str, Any]:
         "low_percent": None if low is None else effect.percent(low),
         "high_percent": None if high is None else effect.percent(high),
         "confidence": 100.0 * (1.0 - 2.0 * judged.alpha),
-        "margin_percent": percent(margin.width) if margin is not None and margin.width else None,
+        "margin_percent": percent_change(margin.width) if margin is not None and margin.width else None,
         "n": effect.n,
     }
 
