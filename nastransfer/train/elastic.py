@@ -184,6 +184,8 @@ def _agent(folder: Path, group: Group) -> Iterator[subprocess.Popen[bytes]]:
     if group.nodes == 1:
         loopback = "lo" if sys.platform == "linux" else "lo0"
         environment |= {ONE_MACHINE: "1", "GLOO_SOCKET_IFNAME": loopback, "NCCL_SOCKET_IFNAME": loopback}
+        # Else the agent listens on every interface, for processes that meet by way of it.
+        environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     with (folder / LOG).open("ab") as log:
         command = [sys.executable, "-c", _AGENT, *group.arguments(folder)]
         process = subprocess.Popen(

@@ -33,6 +33,7 @@ EPOCHS = 8
 GROUPED = protocol(
     "tiny", cells=3, channels=2, resolution=None, epochs=EPOCHS, batch=64, bn_group=16, epoch_images=None
 )
+LONG = GROUPED.model_copy(update={"epochs": 60})
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
 ]
@@ -122,6 +123,27 @@ def test_another_number_of_processes_goes_on_with_the_same_images(tmp_path: Path
     assert result.history[-1]["loss"] == pytest.approx(alone.history[-1]["loss"], abs=0.05)
 
 
+def listened_to(processes: list[int]) -> set[str]:
+    """Addresses on which these processes accept connections, as /proc has them."""
+    open_files = [file for process in processes for file in Path(f"/proc/{process}/fd").iterdir()]
+    own = {str(file.readlink()).removeprefix("socket:[")[:-1] for file in open_files if file.is_symlink()}
+    listening = "0A"
+    rows = [
+        line.split()
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    ]
+    return {row[1].split(":")[0] for row in rows if row[3] == listening and row[9] in own}
+
+
+def test_processes_of_one_machine_listen_to_nobody_else(tmp_path: Path) -> None:
+    steps = rank_steps(job(tmp_path, LONG), Group(2))
+    next(steps)
+    agent, ranks = agent_and_ranks(2)
+    assert listened_to([agent, *ranks]) <= {"0100007F", "00000000000000000000000001000000"}
+    steps.close()
+
+
 def strike(fault: str, rng: np.random.Generator) -> list[int]:
     """Hit one process of two ranks and their agent; all three."""
     agent, ranks = agent_and_ranks(2)
@@ -149,7 +171,6 @@ def struck(folder: Path, plan: Protocol, strikes: dict[int, str]) -> AugmentResu
 
 
 FAULTS = ("rank killed", "rank stopped", "agent killed")
-LONG = GROUPED.model_copy(update={"epochs": 60})
 
 
 def test_processes_that_are_killed_or_stopped_are_started_anew(tmp_path: Path) -> None:
