@@ -162,3 +162,19 @@ def test_bf16_trains_nearly_alike_and_is_another_experiment() -> None:
     assert short.history[0]["loss"] != full.history[0]["loss"]
     assert short.history[0]["loss"] == pytest.approx(full.history[0]["loss"], abs=0.02)
     assert plans[1].label.endswith("+precisionbf16")
+
+
+def test_small_groups_are_warned_of_with_what_else_there_is() -> None:
+    plan = settings(epochs=1, batch=16, bn_group=8)
+    with pytest.warns(UserWarning, match=r"bn_group=8: .*fewer than 16 images are noisy.*fewer devices"):
+        augment(GENOTYPE, planted(), protocol=plan)
+
+
+def test_the_learning_rate_may_grow_with_the_batch() -> None:
+    """Linear scaling from the lineage's 96 images (methods.md 7.2), recorded in the protocol's label."""
+    plan = protocol("small", batch=384, lr_scaling="linear")
+    assert plan.start_lr == pytest.approx(0.1)
+    assert "lr_scalinglinear" in plan.label
+    assert protocol("small", batch=384).start_lr == protocol("small").lr == 0.025
+    trained = augment(GENOTYPE, planted(), protocol=settings(epochs=1, batch=48, lr_scaling="linear"))
+    assert trained.history[0]["lr"] == pytest.approx(0.0125)
