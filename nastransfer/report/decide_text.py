@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from nastransfer.report.decide import Decision
-from nastransfer.report.markup import html_table
 from nastransfer.report.names import RANDOM, set_name
+from nastransfer.report.text_table import TextTable, footnotes
 from nastransfer.report.times import duration
 from nastransfer.stats.decision import ALIKE, RANDOM_ENOUGH, RECOMMENDED, SURE, Choice
 
@@ -47,14 +47,17 @@ def decision_text(decision: Decision) -> str:
     return "\n".join([*said, "", *arms, "", textwrap.fill(LEGEND, _WIDTH)])
 
 
-def decision_html(decision: Decision) -> str:
-    """The decision as an HTML fragment: the table of arms, the answer and what follows from it below."""
+def decision_layout(decision: Decision) -> TextTable:
+    """The table of arms, with the answer as its caption and what follows from it below."""
     answer, *more = decision_in_words(decision)
-    notes = dict.fromkeys(decision.rows["note"].drop_nulls())
-    numbers = {note: number for number, note in enumerate(notes, 1)}
-    lines = [_cells(row, numbers.get(row["note"])) for row in decision.rows.iter_rows(named=True)]
-    said = [*more, *(f"[{number}] {note}" for note, number in numbers.items()), LEGEND]
-    return html_table(answer, HEADERS, lines, said)
+    marks, notes = footnotes(decision.rows["note"])
+    lines = [_cells(row, marks[row["note"]]) for row in decision.rows.iter_rows(named=True)]
+    return TextTable(answer, HEADERS, lines, (*more, *notes, LEGEND))
+
+
+def decision_html(decision: Decision) -> str:
+    """The same as an HTML fragment."""
+    return decision_layout(decision).html()
 
 
 def _recommended(decision: Decision) -> list[str]:
@@ -192,7 +195,7 @@ def _search_cost(row: dict[str, Any]) -> str:
     return ", ".join(filter(None, said)) or "not recorded"
 
 
-def _cells(row: dict[str, Any], note: int | None = None) -> tuple[str, ...]:
+def _cells(row: dict[str, Any], mark: str = "") -> tuple[str, ...]:
     """The row under `HEADERS`."""
     verdict = f"{row['verdict']}, cheapest" if row["tie_break"] else row["verdict"]
     expected = [_signed(row["expected_ri_percent"])]
@@ -206,7 +209,7 @@ def _cells(row: dict[str, Any], note: int | None = None) -> tuple[str, ...]:
         " ".join(expected),
         _chance(row["p_best"]),
         _search_cost(row),
-        verdict if note is None else f"{verdict} [{note}]",
+        f"{verdict}{mark}",
     )
 
 

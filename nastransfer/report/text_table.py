@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -41,20 +42,25 @@ class TextTable:
         return "\n".join(["  ".join(map(str.ljust, line, widths)).rstrip() for line in ruled] + ["", *prose])
 
 
-def tables_html(tables: Sequence[TextTable]) -> str:
-    """Tables one below the other."""
-    return "".join(table.html() for table in tables)
+def tables_html(tables: Iterable[TextTable]) -> str:
+    """Tables one below the other, less those that have nothing to show."""
+    return "".join(table.html() for table in _shown(tables))
 
 
-def tables_latex(tables: Sequence[TextTable], name: str) -> str:
-    """Tables as one file for `\\input`, in parts that fit on a page; labels: `tab:nastransfer-NAME-TABLE-PART`."""
+def tables_latex(tables: Iterable[TextTable], name: str) -> str:
+    """The same as one file for `\\input`, in parts that fit on a page; labels: `tab:nastransfer-NAME-TABLE-PART`."""
+    label = re.sub(r"[^A-Za-z0-9]+", "-", name)
     return latex_file(
         part
-        for place, table in enumerate(tables, 1)
+        for place, table in enumerate(_shown(tables), 1)
         for part in latex_pages(
-            table.caption, table.headers, table.lines, table.below, f"tab:nastransfer-{name}-{place}"
+            table.caption, table.headers, table.lines, table.below, f"tab:nastransfer-{label}-{place}"
         )
     )
+
+
+def _shown(tables: Iterable[TextTable]) -> list[TextTable]:
+    return [table for table in tables if table.lines or table.below]
 
 
 def footnotes(notes: Iterable[str | None]) -> tuple[dict[str | None, str], list[str]]:

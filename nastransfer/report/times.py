@@ -14,9 +14,9 @@ import polars as pl
 
 from nastransfer.report.audit.derived import NASTRANSFER
 from nastransfer.report.audit.findings import printed_images
-from nastransfer.report.markup import html_table
 from nastransfer.report.names import RANDOM, method_name, set_name
 from nastransfer.report.search_work import SearchedSet, SearchWork, search_work
+from nastransfer.report.text_table import TextTable
 from nastransfer.study import published
 
 # Training images as NASTransfer's Table 1 prints them, at the sizes that networks of either kind are made for.
@@ -89,13 +89,18 @@ def search_times(frame: pl.DataFrame) -> pl.DataFrame:
     return _joined(rows, printed)
 
 
-def times_html(table: pl.DataFrame) -> str:
-    """The times as an HTML table, in units that can be read."""
+def times_layout(table: pl.DataFrame) -> TextTable:
+    """The times in units that can be read."""
     lines = [_line(row) for row in table.iter_rows(named=True)]
     notes = [f"{note[0].upper()}{note[1:]}." for note in dict.fromkeys(table["note"].drop_nulls())]
     if not table.filter(pl.col("method").is_null()).is_empty():
         notes.append(_how_read())
-    return html_table(CAPTION, HEADERS, lines, (LEGEND, *notes))
+    return TextTable(CAPTION, HEADERS, lines, (LEGEND, *notes))
+
+
+def times_html(table: pl.DataFrame) -> str:
+    """The same as an HTML fragment."""
+    return times_layout(table).html()
 
 
 def duration(seconds: float, std: float | None = None) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -17,11 +21,8 @@ RI_TABLES = (
     "tests-against-random",
     "methods-alike",
 )
-WITH_LATEX = (*RI_TABLES, "table-2", "table-3", "table-4")
-TABLES = {"claims.csv", "search-times.csv"} | {
-    f"{name}.{ending}" for name in WITH_LATEX for ending in ("csv", "tex")
-}
-
+OTHER_TABLES = ("table-2", "table-3", "table-4", "claims", "search-times", "claims-audit", "published-audit")
+TABLES = {f"{name}.{ending}" for name in (*RI_TABLES, *OTHER_TABLES) for ending in ("csv", "tex")}
 ROUTES = {
     "cifar100": ("cifar10", "cifar100"),
     "imagenet1k": ("cifar10", "imagenet1k-p1", "imagenet1k-p2"),
@@ -40,7 +41,7 @@ def made() -> dict[str, str]:
 
 
 def test_everything_is_on_the_page_and_in_files(made: dict[str, str]) -> None:
-    decisions = {f"decision-{target}.csv" for target in ("cifar100", "imagenet1k", "imagenet22k")}
+    decisions = {f"decision-{target}.{ending}" for target in ROUTES for ending in ("csv", "tex")}
     assert names(made, "tables") == TABLES | decisions
     assert names(made, "figures") == DRAWN
     shown = made["report.html"]
@@ -53,10 +54,33 @@ def test_everything_is_on_the_page_and_in_files(made: dict[str, str]) -> None:
             "Published RI on the same targets",
             "Methods against random, tested together",
             "Do methods rank alike over proxies?",
+            "The paper&#x27;s claims against its own tables",
+            "The published numbers against each other",
         )
     )
     assert all(entry.title in shown for entry in FIGURES.values())
     assert shown.count("plotly.js v") == 1
+
+
+def test_every_csv_can_be_read(made: dict[str, str]) -> None:
+    for name in names(made, "tables"):
+        if name.endswith(".csv"):
+            assert pl.read_csv(made[f"tables/{name}"].encode(), infer_schema_length=None).height > 0, name
+
+
+@pytest.mark.skipif(
+    shutil.which("pdflatex") is None, reason="there is no pdflatex here to compile tables with"
+)
+def test_tex_compiles_every_table_and_all_fit_on_pages(made: dict[str, str], tmp_path: Path) -> None:
+    texts = [made[f"tables/{name}"] for name in sorted(names(made, "tables")) if name.endswith(".tex")]
+    body = "\n".join(texts).replace(r"\end{table}", "\\end{table}\n\\clearpage")
+    document = f"\\documentclass{{article}}\n\\begin{{document}}\n{body}\n\\end{{document}}\n"
+    (tmp_path / "tables.tex").write_text(document, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-draftmode", "tables.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout and "too large" not in done.stdout
+    assert "multiply defined" not in done.stdout
 
 
 def test_figures_share_what_draws_them(made: dict[str, str]) -> None:

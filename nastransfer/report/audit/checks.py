@@ -13,7 +13,7 @@ import polars as pl
 from nastransfer.report.audit.findings import Finding
 from nastransfer.report.audit.tables import TABLE_CHECKS
 from nastransfer.report.audit.text import TEXT_CHECKS
-from nastransfer.report.markup import html_table
+from nastransfer.report.text_table import TextTable
 
 CAPTION = "The published numbers against each other"
 HEADERS = ("where", "what is said", "what the numbers say", "holds", "arithmetic")
@@ -42,10 +42,15 @@ def audit_frame(findings: Iterable[Finding]) -> pl.DataFrame:
     return pl.DataFrame(rows, {**names, "arithmetic": pl.String})
 
 
-def audit_html(findings: Iterable[Finding]) -> str:
-    """The findings as an HTML table."""
+def audit_layout(findings: Iterable[Finding]) -> TextTable:
+    """The findings in words."""
     said = {True: "yes", False: "no", None: "doubt"}
     lines = [
         (one.where, one.stated, one.found, said[one.holds], "\n".join(one.arithmetic)) for one in findings
     ]
-    return html_table(CAPTION, HEADERS, lines)
+    return TextTable(CAPTION, HEADERS, lines)
+
+
+def audit_html(findings: Iterable[Finding]) -> str:
+    """The same as an HTML fragment."""
+    return audit_layout(findings).html()

@@ -17,8 +17,8 @@ from nastransfer.report.claims.evidence import Cell, Evidence
 from nastransfer.report.claims.settings import VARIED
 from nastransfer.report.claims.table import RULES, Claim, all_claims
 from nastransfer.report.claims.verdicts import AllOf, Comparison, Node, leaves
-from nastransfer.report.markup import html_table
 from nastransfer.report.names import RANDOM
+from nastransfer.report.text_table import TextTable
 from nastransfer.stats.contrast import Side
 from nastransfer.study import published
 
@@ -54,8 +54,8 @@ def claims_audit(margin_percent: float | None = None) -> pl.DataFrame:
     return pl.DataFrame(rows, {name: dtype for name, (dtype, _) in AUDIT_COLUMNS.items()})
 
 
-def claims_audit_html(table: pl.DataFrame) -> str:
-    """The audit as an HTML fragment."""
+def claims_audit_layout(table: pl.DataFrame) -> TextTable:
+    """The audit in words."""
     lines = [
         (
             row["statement"],
@@ -69,7 +69,12 @@ def claims_audit_html(table: pl.DataFrame) -> str:
         for row in table.iter_rows(named=True)
     ]
     said = "By the rules that test a study. No table prints a spread or a number of runs: signs are all there is."
-    return html_table(CAPTION, HEADERS, lines, (said,))
+    return TextTable(CAPTION, HEADERS, lines, (said,))
+
+
+def claims_audit_html(table: pl.DataFrame) -> str:
+    """The same as an HTML fragment."""
+    return claims_audit_layout(table).html()
 
 
 def _row(claim: Claim, tables: list[Evidence]) -> dict[str, Value]:

@@ -10,6 +10,7 @@ import polars as pl
 from nastransfer.report.claims.table import CONTRADICTED, NOT_TESTABLE, SUPPORTED, UNDERPOWERED, all_claims
 from nastransfer.report.markup import html_table
 from nastransfer.report.names import listed
+from nastransfer.report.text_table import TextTable, tables_html
 
 CAPTION = "What the paper concludes, tested in this study"
 HEADERS = ("claim", "verdict", "effect, %", "interval, %", "n", "decided by", "tested on")
@@ -33,8 +34,8 @@ _LEGEND = (
 )
 
 
-def claims_html(table: pl.DataFrame) -> str:
-    """`claims` as an HTML fragment that takes on the page's colours; narrow screens get a card a claim."""
+def claims_layout(table: pl.DataFrame) -> TextTable:
+    """The verdicts on claims that the study could test, with the comparisons that decided."""
     several = table["study"].n_unique() > 1
     tested = table.filter(pl.col("verdict") != NOT_TESTABLE)
     lines = [
@@ -49,13 +50,20 @@ def claims_html(table: pl.DataFrame) -> str:
         )
         for row in tested.iter_rows(named=True)
     ]
-    lacking = table.filter(verdict=NOT_TESTABLE).iter_rows(named=True)
-    missing = html_table(
-        LACKS_CAPTION, LACKS_HEADERS, [(_claim(row, several), row["lacks"]) for row in lacking]
-    )
     below = [claims_summary(table), *_left_out(table), *(_LEGEND if lines else ())]
-    shown = html_table(CAPTION, HEADERS if lines else (), lines, below)
-    return f"{shown}{missing}" if len(lines) < table.height else shown
+    return TextTable(CAPTION, HEADERS if lines else (), lines, below)
+
+
+def lacks_layout(table: pl.DataFrame) -> TextTable:
+    """The claims that it could not test, and what it lacks for each."""
+    several = table["study"].n_unique() > 1
+    lacking = table.filter(verdict=NOT_TESTABLE).iter_rows(named=True)
+    return TextTable(LACKS_CAPTION, LACKS_HEADERS, [(_claim(row, several), row["lacks"]) for row in lacking])
+
+
+def claims_html(table: pl.DataFrame) -> str:
+    """Both as an HTML fragment that takes on the page's colours; narrow screens get a card a claim."""
+    return tables_html([claims_layout(table), lacks_layout(table)])
 
 
 def claim_rules_html() -> str:
