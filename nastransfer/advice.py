@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from nastransfer.report.arms import ABLATIONS, RANK_AGREEMENT
+from nastransfer.report.arms import ABLATIONS, KNOWN, RANK_AGREEMENT
 from nastransfer.report.decide import Decision, decision
 from nastransfer.report.whole import Beside, report_files, targets_of
 from nastransfer.stats.decision import TOLERANCE_PERCENT
@@ -42,7 +42,7 @@ def decision_of(
 
 def planned_on(records: StudyRecords, target: str) -> int | None:
     """How many trainings on a target the study's plan has, for its tables; None without a plan (runs by hand)."""
-    beside = {RANK_AGREEMENT, *ABLATIONS}
+    beside = {RANK_AGREEMENT, KNOWN, *ABLATIONS}
     tasks = [task for task in records.plan() if task.kind == "augment"]
     counted = [task for task in tasks if not task.feeds or set(task.feeds) - beside]
     return sum(Source.model_validate(task.parameters["target"]).label == target for task in counted) or None

@@ -14,6 +14,8 @@ from nastransfer.stats.sample import Sample, sample
 ABLATIONS = ("table 4",)
 # Random genotypes trained and scored on a source: what a proxy says of them, and no result on a target.
 RANK_AGREEMENT = "rank_agreement"
+# Networks that people know, trained beside to compare with: nothing that a search of the study found.
+KNOWN = "known"
 
 Scores = tuple[tuple[float, ...], ...]
 
@@ -23,6 +25,8 @@ _SOURCE = ("study", "source", "selection")
 SETTING = ("protocol", "cells", "channels", "bn_group", "precision", "preset_version", "n_train", "n_test")
 # How a protocol's label says that its cells are not those of the named protocol.
 OTHER_CELLS = r"\+L\d+"
+# What networks that have no cells do not have; their protocol tells all the same.
+_OF_CELLS = ("cells", "channels")
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Arm:
     def label(self) -> str:
         """Method and source in words."""
         name = ", ".join(filter(None, [method_name(self.method), self.preset]))
-        return name if self.method == RANDOM else f"{name}, from {self.origin}"
+        return name if self.method == RANDOM or self.source is None else f"{name}, from {self.origin}"
 
     @cached_property
     def accuracies(self) -> list[float]:
@@ -105,11 +109,11 @@ class RankPair:
 def trainings(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame's own finished trainings. Repeats of a run are no further runs.
 
-    Left out are runs that feed nothing but rank agreement or an ablation. `ValueError` for an accuracy that is none
-    (NaN, outside of 0 to 100), and for a target whose runs were trained under several protocols: their accuracies must
-    not meet in one table.
+    Left out are known networks, and runs that feed nothing but rank agreement or an ablation. `ValueError` for an
+    accuracy that is none (NaN, outside of 0 to 100), and for a target whose runs were trained under several protocols:
+    their accuracies must not meet in one table.
     """
-    rows = feeding_more_than(finished(frame), RANK_AGREEMENT, *ABLATIONS)
+    rows = feeding_more_than(finished(frame), RANK_AGREEMENT, KNOWN, *ABLATIONS)
     _check_protocols(rows)
     return rows
 
@@ -174,6 +178,20 @@ def arms_of(rows: pl.DataFrame) -> list[Arm]:
     )
 
 
+def known_arms(frame: pl.DataFrame) -> list[Arm]:
+    """Known networks trained beside the study's own, an arm each, with the baseline that searched ones have.
+
+    No search found them: what varies is the training, so each augment seed counts as a run.
+    `ValueError` as for `trainings`, also where their protocol is not that of the study's other trainings on the target.
+    """
+    trained = trainings(frame)
+    known = finished(frame).filter(_feeds().list.contains(KNOWN))
+    known = known.with_columns(search_seed=pl.col("augment_seed"))
+    together = pl.concat([known, trained])
+    _check_protocols(together.with_columns(pl.lit(None, pl.Int64).alias(name) for name in _OF_CELLS))
+    return arms_of(pl.concat([known, trained.filter(method=RANDOM)]))
+
+
 def baselines(frame: pl.DataFrame) -> list[Arm]:
     """Random sampling on each target, as an arm without a baseline of its own."""
     return baselines_of(trainings(frame))
@@ -192,7 +210,7 @@ def by_cells(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
 
     `ValueError` for accuracies that are none, and where the trainings on a target differ in more than their cells.
     """
-    rows = feeding_more_than(finished(frame), RANK_AGREEMENT)
+    rows = feeding_more_than(finished(frame), RANK_AGREEMENT, KNOWN)
     alike = rows.with_columns(pl.col("protocol").str.replace(OTHER_CELLS, ""))
     _check_protocols(alike.with_columns(cells=pl.lit(None, pl.Int64)))
     depths = rows.partition_by("cells", as_dict=True, maintain_order=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from nastransfer.report.arms import Arm, arms
+from nastransfer.report.arms import Arm, arms, known_arms
 from nastransfer.report.gaps import gaps
 from nastransfer.report.markup import markdown_text
 from nastransfer.report.names import RANDOM, listed, method_with, set_name, source_name
@@ -63,19 +63,25 @@ KEY = ("study", "target", "method", "preset", "source", "selection")
 Key = tuple[str | None, ...]
 CONFIDENCE = 0.95
 CAPTION = "Relative improvement (RI) over random sampling"
+_KNOWN_NOTE = "known network, trained beside; n are its augment seeds"
 EMPTY = "Nothing to compare yet: no network that a search found has been trained on a target."
 
 
 def ri_table(frame: pl.DataFrame) -> pl.DataFrame:
     """RI over random sampling of each method and source on each target; columns `RI_COLUMNS`.
 
-    Random sampling of the same study, target, protocol and augment seeds is the baseline. Published rows are left out.
-    An unfinished study gives what is there, and notes say what the rows lack beside others. `ValueError` for NaN and
+    Random sampling of the same study, target, protocol and augment seeds is the baseline. Known networks trained beside
+    come last; published rows are left out. An unfinished study gives what is there, and notes say what the rows lack
+    beside others. `ValueError` for NaN and
     impossible accuracies, and for several protocols on one target.
     """
     found, missing = arms(frame), _trainings_finished(frame)
     collapsed = frame.filter(pl.col("collapsed_at").is_not_null(), kind="search")
     rows = [_own(arm, extra, collapsed, missing) for arm, extra in zip(found, beside(found), strict=True)]
+    known = known_arms(frame)
+    for arm, extra in zip(known, beside(known), strict=True):
+        row = _own(arm, extra, collapsed, {})
+        rows.append({**row, "note": "; ".join(filter(None, [_KNOWN_NOTE, row["note"]]))})
     return pl.DataFrame(rows, {name: dtype for name, (dtype, _) in RI_COLUMNS.items()})
 
 

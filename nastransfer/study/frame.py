@@ -20,7 +20,7 @@ COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "study": (pl.String(), "name of the study, or of the paper"),
     "kind": (pl.String(), "proxy, search or augment"),
     "origin": (pl.String(), "own; linked: same result key as another run of the study; repeat; published"),
-    "method": (pl.String(), "search method that found the genotype; random for the baseline"),
+    "method": (pl.String(), "search method that found the genotype; random for the baseline; a known network's name"),
     "preset": (pl.String(), "named settings of the search"),
     "source": (
         pl.String(),

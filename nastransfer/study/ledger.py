@@ -3,7 +3,7 @@
 runs/<study>/plan.jsonl                                    the tasks, as planned
 runs/<study>/plugins/<hash>/<file>                         own methods, as they were when they were planned or begun
 runs/<study>/<kind>/<slug>-<task id>/<attempt>/task.json   what is asked, by which process, on what machine
-                                               events.jsonl, log.txt, notebook.ipynb, *.parquet
+                                               events.jsonl, log.txt, notebook.ipynb, *.parquet, weights.safetensors
                                                checkpoint-*.pt  the state of a search that goes on from there
                                                failure.json  why it ended without a result
                                                result.json   appears last, by rename: present means done

@@ -42,6 +42,29 @@ def test_rows_by_hand() -> None:
         assert (row["ri_low"], row["ri_high"]) == (found.low, found.high)
 
 
+def test_known_networks_come_last_and_change_nothing_else() -> None:
+    """Two seeds of one network against 70 +- 1: RI 4.286 percent; a ResNet has no cells, and meets the rest."""
+    nothing = dict.fromkeys(("search_seed", "source", "selection", "preset"))
+    beside = {**nothing, "feeds": "known"}
+    resnet = {**beside, "genotype": None, "cells": None, "channels": None}
+    runs = [training("random", seed, 69.0 + seed, augment_seed=2 + seed % 2) for seed in range(3)]
+    runs += [training("darts1", 2, 72.0), training("darts1", 3, 74.0)]
+    known = [
+        {**training("resnet18", 0, top1, augment_seed=seed), **resnet}
+        for seed, top1 in ((2, 72.5), (3, 73.5))
+    ]
+    known.append({**training("DARTS_V2", 0, 71.0), **beside})
+    alone, table = ri_table(study(*runs)), ri_table(study(*runs, *known))
+    assert table["method"].to_list() == ["darts1", "DARTS_V2", "resnet18"]
+    assert table.head(1).equals(alone)
+    resnet18 = table.row(2, named=True)
+    assert (resnet18["n_method"], resnet18["n_random"], resnet18["top1_mean"]) == (2, 3, 73.0)
+    found = relative_improvement([72.5, 73.5], [69.0, 70.0, 71.0])
+    assert (resnet18["ri_low"], resnet18["ri_high"]) == (found.low, found.high)
+    assert resnet18["note"].startswith("known network, trained beside; n are its augment seeds")
+    assert "from" not in ri_text(table).splitlines()[-1].split("known network")[0]
+
+
 def test_an_empty_frame_and_an_unfinished_study_give_what_is_there() -> None:
     assert ri_table(results_frame([])).height == 0
     searches = [{**training("darts1", 2, None), "kind": "search", "target": None}]

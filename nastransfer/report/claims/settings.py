@@ -8,6 +8,7 @@ import polars as pl
 
 from nastransfer.report.arms import (
     ABLATIONS,
+    KNOWN,
     OTHER_CELLS,
     RANK_AGREEMENT,
     SETTING,
@@ -49,7 +50,7 @@ def main_setting(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     agreement stay; `arms` knows what to do with them.
     """
     numbered = frame.with_row_index("place")
-    trained = feeding_more_than(finished(numbered), RANK_AGREEMENT, *ABLATIONS)
+    trained = feeding_more_than(finished(numbered), RANK_AGREEMENT, KNOWN, *ABLATIONS)
     counted = trained.group_by(*_WHERE, *SETTING, maintain_order=True).agg(pl.len().alias("runs"))
     main = counted.sort("runs", descending=True, maintain_order=True).unique(
         _WHERE, keep="first", maintain_order=True
@@ -81,7 +82,7 @@ def varied(frame: pl.DataFrame) -> pl.DataFrame:
     cutout as the protocol's label says them, empty without. top1: percent, the mean over augment seeds. `ValueError`
     for accuracies that are none.
     """
-    rows = feeding_more_than(finished(frame), RANK_AGREEMENT)
+    rows = feeding_more_than(finished(frame), RANK_AGREEMENT, KNOWN)
     labels = pl.col("protocol").fill_null("")
     bare = labels.str.replace_all(OTHER_CELLS, "").str.replace_all(_TRICK.pattern, "")
     others = [pl.col(name).cast(pl.String).fill_null("") for name in _COMMON]
