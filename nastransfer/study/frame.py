@@ -20,7 +20,10 @@ COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "study": (pl.String(), "name of the study, or of the paper"),
     "kind": (pl.String(), "proxy, search or augment"),
     "origin": (pl.String(), "own; linked: same result key as another run of the study; repeat; published"),
-    "method": (pl.String(), "search method that found the genotype; random for the baseline; a known network's name"),
+    "method": (
+        pl.String(),
+        "search method that found the genotype; random for the baseline; a known network's name",
+    ),
     "preset": (pl.String(), "named settings of the search"),
     "source": (
         pl.String(),
@@ -73,7 +76,7 @@ COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "commit": (pl.String(), "commit of the source tree; ends in + where files were changed"),
     "feeds": (
         pl.String(),
-        "what the run is for: search, transfer, direct, random, rank_agreement, a table or figure",
+        "what the run is for: search, transfer, direct, random, rank_agreement, known, a table or figure",
     ),
 }
 
