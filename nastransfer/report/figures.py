@@ -2,7 +2,8 @@
 
 `FIGURES` has all that need nothing but a results frame. A dot's `customdata[0]` is its run, for clicks;
 `layout.meta["alt"]` is the figure's text alternative. Frames may hold published rows: they are drawn hollow and named
-as such. Learning curves and cells need more than a frame: `learning_figure`, `cells`.
+as such. Learning curves, confusions of classes and cells are drawn of other things: `learning_figure`,
+`confusion_figure`, `cells`.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def test_task_notebooks_work_alone_and_share_one_ledger(tmp_path: Path) -> None:
     assert figures(run("search", tmp_path, method="random", source=source)) >= 1
     records = Ledger(tmp_path / "runs").study("by-hand")
     genotype = records.results().filter(kind="search")["genotype"].item()
-    assert figures(run("augment", tmp_path, genotype=genotype, target="digits", settings=light)) == 3
+    assert figures(run("augment", tmp_path, genotype=genotype, target="digits", settings=light)) == 4
     assert records.results()["kind"].to_list() == ["proxy", "search", "augment"]
 
 
