@@ -7,6 +7,7 @@ from functools import cached_property
 
 import polars as pl
 
+from nastransfer.report.counterparts import RandomRuns, counterparts, per_search
 from nastransfer.report.names import RANDOM, method_name, source_name
 from nastransfer.stats.sample import Sample, sample
 
@@ -75,12 +76,6 @@ class Arm:
     @property
     def summary(self) -> Sample:
         return sample(self.label, self.accuracies)
-
-
-def per_search(runs: pl.DataFrame) -> list[float]:
-    """Top-1 after the last epoch, percent, averaged over the augment seeds of each search or random draw."""
-    grouped = runs.group_by("search_seed", "genotype", maintain_order=True).agg(pl.col("top1_last").mean())
-    return grouped["top1_last"].to_list()
 
 
 @dataclass(frozen=True)
@@ -160,8 +155,8 @@ def arms(frame: pl.DataFrame) -> list[Arm]:
 def arms_of(rows: pl.DataFrame) -> list[Arm]:
     """The arms of rows that `trainings` or `by_cells` gave."""
     drawn = rows.filter(method=RANDOM).group_by("study", "target")
-    random = {key: _Random(runs) for key, runs in drawn}
-    nothing = _Random(rows.clear())
+    random = {key: RandomRuns(runs) for key, runs in drawn}
+    nothing = RandomRuns(rows.clear())
     searched = rows.filter(pl.col("method").ne_missing(RANDOM))
     presets = {key: runs["preset"].n_unique() for key, runs in searched.group_by("study", "method")}
     found = []
@@ -169,7 +164,7 @@ def arms_of(rows: pl.DataFrame) -> list[Arm]:
         study, target, method, preset, source, selection = key
         shown = preset if presets[study, method] > 1 else None
         of_target = random.get((study, target), nothing)
-        kept, shared, notes = _counterparts(runs, of_target)
+        kept, shared, notes = counterparts(runs, of_target)
         baseline = of_target.trained_with(shared)
         about = study, target, method, shown, source, selection
         found.append(Arm(*about, kept, *baseline, notes, runs, of_target.runs))
@@ -215,39 +210,6 @@ def by_cells(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
     _check_protocols(alike.with_columns(cells=pl.lit(None, pl.Int64)))
     depths = rows.partition_by("cells", as_dict=True, maintain_order=True)
     return {int(cells): part for (cells,), part in sorted(depths.items())}
-
-
-class _Random:
-    """Random runs of a study and target, cut down to augment seeds: each choice once, however many arms have it."""
-
-    def __init__(self, runs: pl.DataFrame) -> None:
-        self.runs = runs
-        self.seeds = frozenset(runs["augment_seed"])
-        self._chosen: dict[frozenset[int], tuple[pl.DataFrame, list[float]]] = {}
-
-    def trained_with(self, seeds: frozenset[int]) -> tuple[pl.DataFrame, list[float]]:
-        """The runs with these augment seeds, and their accuracies."""
-        if seeds not in self._chosen:
-            runs = self.runs if seeds == self.seeds else _trained_with(self.runs, seeds)
-            self._chosen[seeds] = runs, per_search(runs)
-        return self._chosen[seeds]
-
-
-def _trained_with(runs: pl.DataFrame, seeds: frozenset[int]) -> pl.DataFrame:
-    return runs.filter(pl.col("augment_seed").is_in(seeds, nulls_equal=True))
-
-
-def _counterparts(
-    runs: pl.DataFrame, random: _Random
-) -> tuple[pl.DataFrame, frozenset[int], tuple[str, ...]]:
-    """The runs and the augment seeds that random runs have too; all runs stay where no seed is shared."""
-    seeds = frozenset(runs["augment_seed"])
-    shared = seeds & random.seeds
-    alone = sorted(seeds - shared, key=str)
-    if not shared or not alone:
-        return runs, shared, ()
-    note = f"augment seed {', '.join(map(str, alone))} left out: no random run has it"
-    return _trained_with(runs, shared), shared, (note,)
 
 
 def finished(frame: pl.DataFrame) -> pl.DataFrame:

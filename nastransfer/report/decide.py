@@ -9,7 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from nastransfer.report.arms import Arm, arms_of, baselines_of, per_search, trainings
+from nastransfer.report.arms import Arm, arms_of, baselines_of, trainings
+from nastransfer.report.counterparts import per_search
 from nastransfer.report.gaps import gaps_in_words, gaps_of
 from nastransfer.report.names import RANDOM, listed
 from nastransfer.stats.decision import (

@@ -13,7 +13,8 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from nastransfer.report.arms import Arm, arms, per_search, published_accuracies
+from nastransfer.report.arms import Arm, arms, published_accuracies
+from nastransfer.report.counterparts import per_search
 from nastransfer.report.diagonal import diagonal_sheet, finish_panel
 from nastransfer.report.gaps import still_missing
 from nastransfer.report.grid import Sheet, Words

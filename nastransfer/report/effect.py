@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nastransfer.report.arms import Arm, per_search
+from nastransfer.report.arms import Arm
+from nastransfer.report.counterparts import per_search
 from nastransfer.report.names import RANDOM
 from nastransfer.stats.improvement import RelativeImprovement, relative_improvement
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import polars as pl
 
-from nastransfer.report.arms import Arm, arms, by_cells, per_search, trainings
+from nastransfer.report.arms import Arm, arms, by_cells, trainings
 from nastransfer.report.audit.derived import NASTRANSFER
+from nastransfer.report.counterparts import per_search
 from nastransfer.report.gaps import gaps, gaps_in_words, gaps_of
 from nastransfer.report.names import RANDOM, listed, set_name, source_name
 from nastransfer.stats.improvement import WELCH, relative_improvement

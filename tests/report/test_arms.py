@@ -14,10 +14,10 @@ from nastransfer.report.arms import (
     baselines,
     baselines_of,
     by_cells,
-    per_search,
     rank_pairs,
     trainings,
 )
+from nastransfer.report.counterparts import per_search
 from nastransfer.report.gaps import gaps, gaps_in_words
 from nastransfer.train.protocol import protocol
 from tests.report.rows import small_study, study, training

@@ -11,8 +11,9 @@ import polars as pl
 
 from nastransfer.data.catalogue import PUBLIC
 from nastransfer.data.proxies import proxies
-from nastransfer.report.arms import Arm, arms, baselines, per_search
+from nastransfer.report.arms import Arm, arms, baselines
 from nastransfer.report.claims.settings import main_setting, varied
+from nastransfer.report.counterparts import per_search
 from nastransfer.report.names import RANDOM, method_name, set_name, source_name
 from nastransfer.stats.contrast import Margin, Side, log_mean
 

@@ -1,0 +1,44 @@
+"""What may be compared: the runs of an arm and random runs of the same augment seeds, one accuracy a search."""
+
+from __future__ import annotations
+
+import polars as pl
+
+
+def per_search(runs: pl.DataFrame) -> list[float]:
+    """Top-1 after the last epoch, percent, averaged over the augment seeds of each search or random draw."""
+    grouped = runs.group_by("search_seed", "genotype", maintain_order=True).agg(pl.col("top1_last").mean())
+    return grouped["top1_last"].to_list()
+
+
+class RandomRuns:
+    """Random runs of a study and target, cut down to augment seeds: each choice once, however many arms have it."""
+
+    def __init__(self, runs: pl.DataFrame) -> None:
+        self.runs = runs
+        self.seeds = frozenset(runs["augment_seed"])
+        self._chosen: dict[frozenset[int], tuple[pl.DataFrame, list[float]]] = {}
+
+    def trained_with(self, seeds: frozenset[int]) -> tuple[pl.DataFrame, list[float]]:
+        """The runs with these augment seeds, and their accuracies."""
+        if seeds not in self._chosen:
+            runs = self.runs if seeds == self.seeds else _trained_with(self.runs, seeds)
+            self._chosen[seeds] = runs, per_search(runs)
+        return self._chosen[seeds]
+
+
+def _trained_with(runs: pl.DataFrame, seeds: frozenset[int]) -> pl.DataFrame:
+    return runs.filter(pl.col("augment_seed").is_in(seeds, nulls_equal=True))
+
+
+def counterparts(
+    runs: pl.DataFrame, random: RandomRuns
+) -> tuple[pl.DataFrame, frozenset[int], tuple[str, ...]]:
+    """The runs and the augment seeds that random runs have too; all runs stay where no seed is shared."""
+    seeds = frozenset(runs["augment_seed"])
+    shared = seeds & random.seeds
+    alone = sorted(seeds - shared, key=str)
+    if not shared or not alone:
+        return runs, shared, ()
+    note = f"augment seed {', '.join(map(str, alone))} left out: no random run has it"
+    return _trained_with(runs, shared), shared, (note,)
