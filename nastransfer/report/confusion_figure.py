@@ -110,7 +110,7 @@ def _heat(counts: _Counts) -> go.Heatmap:
         "thickness": 10,
         "outlinewidth": 0,
         "tickvals": [0, 10, 50, 100],
-        "ticksuffix": "%",
+        "ticktext": ["0%", "10%", "50%", "100% of the class"],
         "tickfont": {"size": 10},
     }
     return go.Heatmap(

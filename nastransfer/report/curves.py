@@ -24,6 +24,9 @@ def learning_curve(history: pl.DataFrame) -> go.Figure:
     ends = [f"{trace.name} {trace.y[-1]:.1f}%" for trace in figure.data]
     alt = f"{title}, top-1 accuracy at epoch {history['epoch'][-1]}: {', '.join(ends)}."
     axes = {"xaxis_title": "epoch", "yaxis_title": "top-1 accuracy, %"}
+    if history.height <= _EPOCHS_ALL_MARKED:
+        # Else plotly marks halves of epochs.
+        figure.update_xaxes(dtick=1)
     return figure.update_layout(showlegend=True, meta={"alt": alt}, **axes)
 
 
@@ -146,6 +149,7 @@ def _add_line(
 
 
 _PIXELS = 340
+_EPOCHS_ALL_MARKED = 12
 # Parts differ in these too, for print in grey.
 _PATTERNS = ("", "/", "x")
 
