@@ -68,8 +68,10 @@ PLANTED = {
             "epochs": 2,
             "population": 12,
             "offspring": 12,
-            "generations": 10,
+            "generations": 8,
         },
+        # Maximum pooling helps on the images made for the average, too: 63% alone, convolutions 51 to 56%.
+        second="dilated",
     ),
     "enas": Plan(
         "maximum",
