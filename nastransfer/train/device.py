@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -76,6 +77,12 @@ def peak_bytes(device: torch.device) -> int:
     """Peak memory so far: of the device's tensors on a GPU, of the whole process (resident set) on the CPU."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
+    status = Path("/proc/self/status")
+    if status.exists():
+        # What getrusage says is not less than what the process had that started this one.
+        named = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        if "VmHWM" in named:
+            return int(named["VmHWM"].split()[0]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

@@ -40,16 +40,26 @@ class GroupedStep:
         auxiliary: float,
         precision: str = "fp32",
     ) -> None:
-        self.drop_path = 0.0
         self._network, self._optimizer = network, optimizer
         self._group, self._clip, self._auxiliary = group, clip, auxiliary
         self._streams, self._ranks = streams, ranks
         self._generator = torch.Generator()
+        self._drop_path = 0.0
         self._network_forward, self._unshared = ranks.share(network)
         self._precision = precision
         buffers = list(network.buffers())
         self._running = [buffer for buffer in buffers if buffer.is_floating_point()]
         self._counters = [buffer for buffer in buffers if not buffer.is_floating_point()]
+
+    @property
+    def drop_path(self) -> float:
+        """Probability that an edge of a cell is dropped, from the next step on."""
+        return self._drop_path
+
+    @drop_path.setter
+    def drop_path(self, probability: float) -> None:
+        self._drop_path = probability
+        self._network.set_drop_path(probability, self._generator)
 
     def __call__(
         self, images: Tensor, labels: Tensor, step: int, *, number: int, start: int
@@ -103,9 +113,8 @@ class GroupedStep:
         return (logits.float(), extra[0].float()) if extra else logits.float()
 
     def _drop(self, step: int, group: int) -> None:
-        if self.drop_path:
+        if self._drop_path:
             self._generator.manual_seed(self._streams.seed("drop_path", step, group))
-        self._network.set_drop_path(self.drop_path, self._generator)
 
     def _summed(self, tensors: list[Tensor]) -> list[Tensor]:
         """Each of the tensors summed over all ranks, by one exchange."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -55,3 +57,11 @@ def test_time_and_memory_are_recorded() -> None:
     assert machine_cost(CPU).keys() == {"peak_bytes"}
     held = torch.ones(50_000_000)
     assert peak_bytes(CPU) >= held.element_size() * held.numel()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system says what the parent had as well")
+def test_the_peak_of_a_process_is_its_own() -> None:
+    held = bytearray(b"1") * (1 << 30)
+    code = "import torch; from nastransfer.train.device import peak_bytes; print(peak_bytes(torch.device('cpu')))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert (1 << 26) < int(said) < len(held)
