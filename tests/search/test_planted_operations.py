@@ -6,7 +6,7 @@ and NSGA-Net: their pool or population). For each seed the contrast between the 
 images do not matter", whatever a method likes anyway: of one seed both searches start alike, so the untrained method's
 contrast is 0.
 
-Settings were chosen on seeds from 100 on; the tests begin with seed 0.
+Settings were chosen on seeds from 100 on; the tests begin with seed 0 where a plan does not say otherwise.
 """
 
 from __future__ import annotations
@@ -36,13 +36,18 @@ SHORT: dict[str, Any] = {"channels": 4, "batch": 16, "search_images": 300}
 
 @dataclass(frozen=True)
 class Plan:
-    """Short searches of `seeds` seeds on images made for `first` and on those for `second`, with their noise."""
+    """Short searches of `seeds` seeds, the first `begin`, on images made for `first` and for `second`, and their noise."""
 
     first: Operation
     noise: dict[Operation, float]
     seeds: int
     settings: dict[str, Any]
     second: Operation = "average"
+    begin: int = 0
+
+    def all_seeds(self) -> range:
+        """Those of the test."""
+        return range(self.begin, self.begin + self.seeds)
 
 
 class Preferences(NamedTuple):
@@ -59,7 +64,7 @@ PLANTED = {
     "nsganet": Plan(
         "maximum",
         {},
-        11,
+        30,
         {
             **SHORT,
             "search_images": 400,
@@ -72,6 +77,8 @@ PLANTED = {
         },
         # Maximum pooling helps on the images made for the average, too: 63% alone, convolutions 51 to 56%.
         second="dilated",
+        # Settings were tried on lower seeds, these ones too: 9 of 11 contrasts were positive.
+        begin=200,
     ),
     "enas": Plan(
         "maximum",
@@ -117,9 +124,7 @@ def preferences(method: str, seed: int, plan: Plan, *, shuffled: bool = False) -
             shuffled=shuffled,
             noise=plan.noise.get(operation),
         )
-        steps = list(
-            search_steps(method, images, seed=seed, preset="tiny", device="cpu", workers=1, **plan.settings)
-        )
+        steps = list(search_steps(method, images, seed=seed, preset="tiny", device="cpu", **plan.settings))
         start, end = steps[0].mixture, steps[-1].mixture
         assert end is not None
         return preferred(end), None if start is None else preferred(start)
@@ -195,7 +200,7 @@ def test_a_method_follows_the_images_and_finds_nothing_in_shuffled_labels(
 ) -> None:
     plan = PLANTED[method]
     ends = {
-        shuffled: [preferences(method, seed, plan, shuffled=shuffled) for seed in range(plan.seeds)]
+        shuffled: [preferences(method, seed, plan, shuffled=shuffled) for seed in plan.all_seeds()]
         for shuffled in (False, True)
     }
     found, mixed = (np.array([[end.first, end.second] for end in ends[kind]]) for kind in (False, True))
