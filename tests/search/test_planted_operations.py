@@ -36,7 +36,7 @@ SHORT: dict[str, Any] = {"channels": 4, "batch": 16, "search_images": 300}
 
 @dataclass(frozen=True)
 class Plan:
-    """Short searches of `seeds` seeds, the first `begin`, on images made for `first` and for `second`, and their noise."""
+    """Short searches of `seeds` seeds from `begin` on, with images made for `first` and `second`, and their noise."""
 
     first: Operation
     noise: dict[Operation, float]
