@@ -64,8 +64,11 @@ def page(
 
 def _section(anchor: str, section: Section) -> str:
     drawn = "" if section.figure is None else _figure(section.figure)
-    heading = f"<h2>{html.escape(section.title)}</h2>" if section.title else ""
-    return f'<section id="{anchor}">{heading}{_paragraphs(section.prose)}{section.fragment}{drawn}</section>'
+    title = html.escape(section.title)
+    heading = f"<h2>{title}</h2>" if title else ""
+    # A caption that says the heading again is left to those who hear the page.
+    table = section.fragment.replace(f"<table><caption>{title}</caption>", f'<table aria-label="{title}">')
+    return f'<section id="{anchor}">{heading}{_paragraphs(section.prose)}{table}{drawn}</section>'
 
 
 def _figure(figure: go.Figure) -> str:

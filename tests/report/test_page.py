@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import plotly.graph_objects as go
 
+from nastransfer.report.markup import html_table
 from nastransfer.report.page import Section, page
 
 NAME = "<script>alert(1)</script>"
@@ -77,3 +78,11 @@ def test_a_figure_has_its_words_for_those_who_cannot_see_it() -> None:
         "mean 70.1%"
     ]
     assert "mean 70.1%" in tags.words
+
+
+def test_a_caption_that_repeats_the_heading_is_heard_and_not_seen() -> None:
+    tables = [html_table(caption, ["a"], [["1"]]) for caption in ("A & B", "Another")]
+    tags = Tags(page("page", [Section("A & B", fragment="".join(tables))]))
+    assert tags.of("table") == [{"aria-label": "A & B"}, {}]
+    assert len(tags.of("caption")) == 1
+    assert tags.words.count("A & B") == 1
