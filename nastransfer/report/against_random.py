@@ -15,7 +15,7 @@ import polars as pl
 from nastransfer.report.arms import Arm, arms
 from nastransfer.report.names import listed, method_with, set_name, source_name
 from nastransfer.report.ri_statistics import holm_by_target
-from nastransfer.report.text_table import TextTable, footnotes, p_text
+from nastransfer.report.text_table import TextTable, noted, p_text
 from nastransfer.stats.estimate import FEWEST_RUNS
 from nastransfer.stats.permutations import permutation_tests
 from nastransfer.stats.significance import dunnett, mann_whitney
@@ -77,10 +77,7 @@ def against_random_layout(table: pl.DataFrame) -> TextTable:
     """The table in words."""
     if table.is_empty():
         return TextTable(CAPTION, (), (), (EMPTY,))
-    marks, notes = footnotes(table["note"])
-    several = table["study"].n_unique() > 1
-    lines = [_line(row, marks[row["note"]], several) for row in table.iter_rows(named=True)]
-    return TextTable(CAPTION, HEADERS, lines, (LEGEND, *notes))
+    return noted(CAPTION, HEADERS, table, _line, LEGEND)
 
 
 def against_random_html(table: pl.DataFrame) -> str:

@@ -13,7 +13,7 @@ import polars as pl
 
 from nastransfer.report.arms import Arm, arms
 from nastransfer.report.names import method_with, set_name
-from nastransfer.report.text_table import NONE, TextTable, footnotes, p_text
+from nastransfer.report.text_table import NONE, TextTable, noted, p_text
 from nastransfer.stats.agreement import kendalls_w
 
 # name -> (type, meaning)
@@ -58,10 +58,7 @@ def methods_alike_layout(table: pl.DataFrame) -> TextTable:
     """The table in words."""
     if table.is_empty():
         return TextTable(CAPTION, (), (), (EMPTY,))
-    marks, notes = footnotes(table["note"])
-    several = table["study"].n_unique() > 1
-    lines = [_line(row, marks[row["note"]], several) for row in table.iter_rows(named=True)]
-    return TextTable(CAPTION, HEADERS, lines, (LEGEND, *notes))
+    return noted(CAPTION, HEADERS, table, _line, LEGEND)
 
 
 def methods_alike_html(table: pl.DataFrame) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
 
 from nastransfer.report.latex import latex_file, latex_pages
 from nastransfer.report.markup import html_table
@@ -68,6 +71,20 @@ def footnotes(notes: Iterable[str | None]) -> tuple[dict[str | None, str], list[
     numbered = list(enumerate(dict.fromkeys(note for note in notes if note is not None), 1))
     marks: dict[str | None, str] = {note: f" [{number}]" for number, note in numbered}
     return {**marks, None: ""}, [f"[{number}] {note}" for number, note in numbered]
+
+
+def noted(
+    caption: str,
+    headers: tuple[str, ...],
+    table: pl.DataFrame,
+    line: Callable[[dict[str, Any], str, bool], tuple[str, ...]],
+    legend: str,
+) -> TextTable:
+    """A table with the columns study and note; `line` gives a row's cells, told its mark and whether studies differ."""
+    marks, notes = footnotes(table["note"])
+    several = table["study"].n_unique() > 1
+    lines = [line(row, marks[row["note"]], several) for row in table.iter_rows(named=True)]
+    return TextTable(caption, headers, lines, (legend, *notes))
 
 
 def p_text(p_value: float | None) -> str:

@@ -165,7 +165,8 @@ def struck(folder: Path, plan: Protocol, strikes: dict[int, str]) -> AugmentResu
             step = next(steps)
         except StopIteration as stop:
             assert gone(hit)
-            return stop.value  # type: ignore[no-any-return]
+            result: AugmentResult = stop.value
+            return result
         if step.epoch in strikes:
             hit += strike(strikes[step.epoch], rng)
 

@@ -170,6 +170,7 @@ def test_a_whole_module_can_be_saved_and_read() -> None:
     file = io.BytesIO()
     torch.save(cpp, file)
     file.seek(0)
+    # A pickle of this test's own making, from memory: nothing on disk is read so.
     read = torch.load(file, weights_only=False)
     assert read.engine == "cpp"
     assert torch.equal(read(X), expected)
