@@ -78,14 +78,14 @@ class StudySpec(Strict):
     plugins: tuple[Plugin, ...] = Field(
         default=(), description="files of own methods, relative to the study file and below its folder"
     )
-    methods: tuple[str, ...] = Field(min_length=1, description="search methods: see nt.searchers()")
-    preset: str = Field(description="named settings of the searches")
+    methods: tuple[str, ...] = Field(description="search methods: see nt.searchers(); [] for none")
+    preset: str = Field(default="paper", description="named settings of the searches")
     settings: dict[str, dict[str, Any]] = Field(
         default={}, description="method -> settings other than the preset's"
     )
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = ()
     targets: tuple[Source, ...] = Field(min_length=1)
-    search_seeds: tuple[Seed, ...] = Field(min_length=1)
+    search_seeds: tuple[Seed, ...] = ()
     augment_seeds: tuple[Seed, ...] = Field(default=(2,), min_length=1)
     protocol: str = Field(description="named settings of the final training")
     protocol_settings: dict[str, Any] = Field(default={}, description="settings other than the protocol's")
@@ -162,6 +162,13 @@ class StudySpec(Strict):
             if target.proxy is not None:
                 raise ValueError(f"a target is a whole data set; {target.label!r} names a proxy")
         return value
+
+    @model_validator(mode="after")
+    def _searches_whole(self) -> StudySpec:
+        for name in ("sources", "search_seeds"):
+            if self.methods and not getattr(self, name):
+                raise ValueError(f"{name} must name at least one where methods are searched with")
+        return self
 
     @model_validator(mode="after")
     def _settings_fit(self) -> StudySpec:
