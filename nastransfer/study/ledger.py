@@ -1,6 +1,7 @@
 """The only owner of paths under runs/: attempts, their records, the state of a study, and all results as one frame.
 
 runs/<study>/plan.jsonl                                    the tasks, as planned
+runs/<study>/index.jsonl                                   what is finished, to be read at once (study/index.py)
 runs/<study>/plugins/<hash>/<file>                         own methods, as they were when they were planned or begun
 runs/<study>/<kind>/<slug>-<task id>/<attempt>/task.json   what is asked, by which process, on what machine
                                                events.jsonl, log.txt, notebook.ipynb, *.parquet, weights.safetensors
@@ -17,7 +18,6 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,34 +27,14 @@ from nastransfer.disk import write_atomic
 from nastransfer.search.plugins import Plugin
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.frame import results_frame
+from nastransfer.study.index import Found, ResultIndex, attempt_paths, result_index
 from nastransfer.study.plan import KINDS, Task
 from nastransfer.study.published import published as published_rows
 from nastransfer.study.records import CorruptRecord
 from nastransfer.study.spec import NAME
+from nastransfer.study.status import STATES, StudyStatus, count
 
-STATES = ("pending", "running", "done", "failed")
-
-
-@dataclass
-class StudyStatus:
-    """Where a study stands. `counts` is kind -> state -> tasks; `unreadable` lists (path, reason)."""
-
-    counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    running: list[dict[str, Any]] = field(default_factory=list)
-    failed: list[dict[str, Any]] = field(default_factory=list)
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
-
-    def total(self, state: str) -> int:
-        return sum(kind[state] for kind in self.counts.values())
-
-    @property
-    def tasks(self) -> int:
-        return sum(self.total(state) for state in STATES)
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing is left to run: every task is done."""
-        return self.tasks > 0 and self.total("done") == self.tasks
+__all__ = ["STATES", "Ledger", "StudyRecords", "StudyStatus", "locate", "results"]
 
 
 def locate(folder: str | Path) -> Path:
@@ -104,25 +84,25 @@ class StudyRecords:
         path = self.folder / "plan.jsonl"
         if not path.exists():
             return []
-        try:
-            return [
-                Task.from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()
-            ]
-        except (ValueError, KeyError, TypeError) as error:
-            raise CorruptRecord(
-                f"{path}: not a plan ({error}); run the study again to write it anew"
-            ) from None
+        return [_task(path, line) for line in path.read_bytes().splitlines()]
+
+    def planned(self, task_id: str) -> Task | None:
+        """The task of this id in the plan, without reading all others; None where it has none."""
+        path = self.folder / "plan.jsonl"
+        if not path.exists():
+            return None
+        with path.open("rb") as lines:
+            for line in lines:
+                if task_id.encode() in line and (task := _task(path, line)).id == task_id:
+                    return task
+        return None
 
     def task_folder(self, task: Task) -> Path:
         return self.folder / task.kind / f"{task.slug}-{task.id}"
 
     def attempts(self, task_id: str | None = None) -> Iterator[Attempt]:
         """Attempts on disk, oldest name first; of one task where its id is given."""
-        for kind in KINDS:
-            pattern = f"*-{task_id}" if task_id else "*"
-            for folder in sorted((self.folder / kind).glob(f"{pattern}/*")):
-                if folder.is_dir() and not folder.name.startswith("."):
-                    yield Attempt(folder)
+        return (Attempt(self.folder / path) for path in attempt_paths(self.folder, KINDS, task_id))
 
     def open_attempt(self, task: Task) -> Attempt:
         """The attempt to work in: an interrupted one in its place, else a new folder."""
@@ -139,23 +119,31 @@ class StudyRecords:
 
     def finished(self, task_id: str) -> Attempt | None:
         """The first finished attempt of a task; one whose record cannot be read does not count."""
-        found = [(result["finished_at"], attempt) for attempt, result in self._results(task_id)]
-        return min(found, key=lambda pair: pair[0])[1] if found else None
+        found = min(self._results(task_id), key=_order, default=None)
+        return None if found is None else Attempt(self.folder / found.path)
 
-    def complete(self, task_id: str) -> bool:
-        """Whether a task is done and its notebook was not cut short after the result."""
-        attempt = self.finished(task_id)
-        return attempt is not None and not attempt.notebook_in_progress.exists()
+    def complete(self) -> set[str]:
+        """Ids of the tasks that are done and whose notebook was not cut short after the result."""
+        first: dict[str, Found] = {}
+        for found in sorted(self._results(), key=_order):
+            first.setdefault(found.task_id, found)
+        attempts = {task_id: Attempt(self.folder / found.path) for task_id, found in first.items()}
+        return {task_id for task_id, one in attempts.items() if not one.notebook_in_progress.exists()}
 
-    def finished_with_key(self, result_key: str) -> Attempt | None:
-        """A finished attempt of any task whose numbers depend on the very same things."""
-        own = (
-            pair
-            for pair in self._results()
-            if pair[1]["result_key"] == result_key and not pair[1]["linked_to"]
-        )
-        found = next(own, None)
-        return found[0] if found else None
+    def finished_with_key(self, kind: str, result_key: str) -> Attempt | None:
+        """A finished attempt of any task of a kind whose numbers depend on the very same things."""
+        for found in self._index.found((kind,)):
+            result = found.result
+            if result is not None and result["result_key"] == result_key and not result["linked_to"]:
+                return Attempt(self.folder / found.path)
+        return None
+
+    def save_index(self, attempt: Attempt | None = None) -> None:
+        """Write down what is finished (of one attempt where given), so that the next process need not read it all."""
+        if attempt is None:
+            self._index.save(KINDS)
+        else:
+            self._index.add(attempt.folder.relative_to(self.folder).as_posix())
 
     def keep_plugin(self, plugin: Plugin) -> None:
         """Keep a copy of an own method's file: runs go on with it, whatever becomes of the file itself."""
@@ -191,14 +179,12 @@ class StudyRecords:
         write_atomic(path, text.encode())
         return path
 
-    def _results(self, task_id: str | None = None) -> Iterator[tuple[Attempt, dict[str, Any]]]:
-        for attempt in self.attempts(task_id):
-            try:
-                result = attempt.result()
-            except CorruptRecord:
-                continue
-            if result is not None:
-                yield attempt, result
+    @property
+    def _index(self) -> ResultIndex:
+        return result_index(self.folder)
+
+    def _results(self, task_id: str | None = None) -> Iterator[Found]:
+        return (found for found in self._index.found(KINDS, task_id) if found.result is not None)
 
     def status(self) -> StudyStatus:
         """Where the study stands, task by task of its plan, and what could not be read."""
@@ -208,27 +194,7 @@ class StudyRecords:
         except CorruptRecord as error:
             status.unreadable.append((f"{self.name}/plan.jsonl", str(error)))
             tasks = []
-        found: dict[str, dict[str, Attempt]] = {}
-        for attempt in self.attempts():
-            try:
-                state = attempt.state()
-            except CorruptRecord as error:
-                status.unreadable.append((self.run_name(attempt), str(error)))
-                continue
-            found.setdefault(attempt.folder.parent.name.rpartition("-")[2], {})[state] = attempt
-        for task in tasks:
-            attempts = found.get(task.id, {})
-            state = next((state for state in ("done", "running", "failed") if state in attempts), "pending")
-            status.counts.setdefault(task.kind, dict.fromkeys(STATES, 0))[state] += 1
-            about = {"id": task.id, "kind": task.kind, "slug": task.slug}
-            if state == "running":
-                latest = attempts[state].events()[-1:]
-                status.running.append({**about, **(latest[0] if latest else {})})
-            if state == "failed":
-                failure = attempts[state].failure() or {}
-                status.failed.append(
-                    {**about, "run": self.run_name(attempts[state]), "error": failure.get("error")}
-                )
+        count(status, tasks, self.folder, self._index.found(KINDS))
         return status
 
     def _planned(self) -> set[str]:
@@ -249,14 +215,27 @@ class StudyRecords:
         rows: list[dict[str, Any]] = []
         seen: set[str] = set()
         planned = set() if earlier else self._planned()
-        for attempt, result in sorted(self._results(), key=lambda pair: pair[1]["finished_at"]):
-            if planned and result["task_id"] not in planned:
+        for found in sorted(self._results(), key=_order):
+            result = found.result
+            if result is None or (planned and result["task_id"] not in planned):
                 continue
             origin = "repeat" if result["task_id"] in seen else "linked" if result["linked_to"] else "own"
             seen.add(result["task_id"])
             row = result["labels"] | result["numbers"]
-            rows.append({**row, "run": self.run_name(attempt), "study": self.name, "origin": origin})
+            rows.append({**row, "run": f"{self.name}/{found.path}", "study": self.name, "origin": origin})
         return results_frame(rows)
+
+
+def _task(plan: Path, line: bytes) -> Task:
+    try:
+        return Task.from_json(json.loads(line))
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptRecord(f"{plan}: not a plan ({error}); run the study again to write it anew") from None
+
+
+def _order(found: Found) -> tuple[float, str]:
+    """Finished attempts by the time that their machines gave; among equals by name."""
+    return (found.result["finished_at"] if found.result is not None else 0.0, found.path)
 
 
 def results(study: str | Path, *, published: bool = True, earlier: bool = False) -> pl.DataFrame:

@@ -138,7 +138,7 @@ class RunningTask:
     def _twin(self) -> Outcome | None:
         """The outcome of a finished task whose numbers depend on the very same things, if its tables can be read."""
         assert self._work is not None
-        twin = self._records.finished_with_key(self._work.result_key)
+        twin = self._records.finished_with_key(self.task.kind, self._work.result_key)
         result = twin.result() if twin is not None else None
         if twin is None or result is None:
             return None
@@ -209,7 +209,8 @@ def begin(kind: str, values: Mapping[str, Any]) -> RunningTask:
     """
     given = check(kind, values)
     records = Ledger(given.runs).study(given.study)
-    task = next((task for task in records.plan() if task.id == given.task().id), given.task())
+    asked = given.task()
+    task = records.planned(asked.id) or asked
     before = records.finished(task.id)
     if before is not None:
         before.clear_checkpoints()

@@ -95,8 +95,8 @@ def test_the_frame_has_every_column_and_tells_repeats_and_links(records: StudyRe
     assert frame["origin"].to_list() == ["own", "repeat", "linked"]
     assert frame["top1_last"].to_list() == [50.0, 51.0, 50.0]
     assert frame["top5_last"].null_count() == 3
-    assert records.finished_with_key("key0") is not None
-    assert records.finished_with_key("key1") is None  # a link is not linked to
+    assert records.finished_with_key("augment", "key0") is not None
+    assert records.finished_with_key("augment", "key1") is None  # a link is not linked to
 
 
 def test_published_numbers_are_rows_of_the_same_frame(records: StudyRecords) -> None:

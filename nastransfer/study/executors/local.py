@@ -56,8 +56,9 @@ def run(records: StudyRecords, tasks: list[Task], slots: int | None = None) -> S
     slots = default_slots() if slots is None else slots
     if slots < 1:
         raise ValueError(f"slots must be at least 1, found {slots}")
-    summary = Summary(records, found_done=[task.id for task in tasks if records.complete(task.id)])
-    waiting = [task for task in tasks if task.id not in summary.found_done]
+    complete = records.complete()
+    summary = Summary(records, found_done=[task.id for task in tasks if task.id in complete])
+    waiting = [task for task in tasks if task.id not in complete]
     not_before: dict[str, float] = {}
     running: list[_Running] = []
     # A bar where somebody watches; in a log, a line for each task that ends.

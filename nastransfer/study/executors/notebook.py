@@ -37,7 +37,7 @@ def notebooks_folder() -> Path:
 def execute(runs: Path, study: str, task_id: str) -> int:
     """Run one task of a study's plan; returns the exit status."""
     records = Ledger(runs).study(study)
-    task = next((task for task in records.plan() if task.id == task_id), None)
+    task = records.planned(task_id)
     if task is None:
         raise ValueError(
             f"task {task_id} is no longer in the plan of {study!r}: another study file replaced it"
@@ -53,8 +53,8 @@ def _execute(records: StudyRecords, task: Task) -> int:
     before = records.finished(task.id)
     if before is not None:
         before.clear_checkpoints()
-    if records.complete(task.id):
-        return 0
+        if not before.notebook_in_progress.exists():
+            return 0
     attempt = before if before is not None else records.open_attempt(task)
     if before is None:
         attempt.start(task, machine())  # the kernel takes over when it is up
