@@ -15,8 +15,8 @@ from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.machine import machine
 from nastransfer.study.outcome import Outcome, Steps, Work, result_key, save_seconds
 from nastransfer.study.parameters import AugmentParameters
-from nastransfer.study.sources import open_source, refuse_overlap
-from nastransfer.study.spec import Source
+from nastransfer.study.source import Source
+from nastransfer.study.sources import open_source, ranking, refuse_overlap
 from nastransfer.train.architecture import Architecture, known_network
 from nastransfer.train.protocol import Protocol, protocol
 
@@ -31,8 +31,11 @@ def augment_work(given: AugmentParameters, records: StudyRecords) -> Work:
     from nastransfer.train.preflight import preflight
     from nastransfer.train.profiling import profile_training
 
-    chosen = open_source(given.target)
+    chosen = open_source(given.target, records)
     dataset = usable(chosen)
+    rejects = unusable(chosen, dataset)
+    if given.target.proxy is not None:
+        dataset = ranking(dataset, given.target.seed)
     network, origin = _origin(given, records)
     training = protocol(given.protocol, **given.settings)
 
@@ -70,7 +73,7 @@ def augment_work(given: AugmentParameters, records: StudyRecords) -> Work:
             history=pl.DataFrame(trained.history, infer_schema_length=None),
             classes=pl.DataFrame(trained.classes),
             confusion=confusion,
-            rejects=unusable(chosen, dataset),
+            rejects=rejects,
         )
 
     labels = {**origin, "target": given.target.label, "augment_seed": given.seed, "protocol": training.label}
@@ -95,7 +98,8 @@ def _origin(given: AugmentParameters, records: StudyRecords) -> tuple[Architectu
     if given.known:
         return known_network(given.known), {"method": given.known}
     if given.genotype:
-        return Genotype.parse(given.genotype), {"method": given.method or "given", "search_seed": given.draw}
+        labels = {"method": given.method or "given", "search_seed": given.draw, **_ranked_by(given.target)}
+        return Genotype.parse(given.genotype), labels
     attempt = records.finished(given.search)
     result = attempt.result() if attempt is not None else None
     if result is None or result["labels"]["kind"] != "search":
@@ -105,6 +109,12 @@ def _origin(given: AugmentParameters, records: StudyRecords) -> tuple[Architectu
         )
     asked = attempt.asked() if attempt is not None else None
     assert asked is not None
-    refuse_overlap(Source.model_validate(asked["task"]["parameters"]["source"]), given.target)
+    if not given.allow_target_test:
+        refuse_overlap(Source.model_validate(asked["task"]["parameters"]["source"]), given.target)
     labels = {name: result["labels"].get(name) for name in ORIGIN}
     return Genotype.parse(result["numbers"]["genotype"]), labels
+
+
+def _ranked_by(target: Source) -> dict[str, Any]:
+    """What a proxy that ranks genotypes is called in the columns of a source."""
+    return {} if target.proxy is None else {"source": target.base, "selection": target.proxy.label}

@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from nastransfer.search.plugins import Plugin
 from nastransfer.search.searcher import Searcher, find_searcher
 from nastransfer.study.ledger import Ledger, StudyRecords
-from nastransfer.study.plan import KINDS, Task, augment_task, method_of, proxy_task, search_task
-from nastransfer.study.spec import Seed, Source
+from nastransfer.study.source import Seed, Source
+from nastransfer.study.tasks import KINDS, Task, augment_task, method_of, proxy_task, search_task
 from nastransfer.train.settings import Strict, choose, validate
 
 
@@ -94,7 +94,9 @@ class SearchParameters(Place):
 class AugmentParameters(Place):
     """Parameters of notebooks/augment.ipynb."""
 
-    target: Source = Field(description="data set to train and test on")
+    target: Source = Field(
+        description="data set to train and test on; a proxy ranks a given genotype: one half trains, the other tests"
+    )
     genotype: str = Field(default="", description="the architecture as Genotype(...) text; or give `search`")
     search: str = Field(default="", description="id of the finished search task whose genotype is trained")
     known: str = Field(default="", description="or a network by its name, such as DARTS_V2 or resnet18")
@@ -111,6 +113,9 @@ class AugmentParameters(Place):
     address: str = Field(default="", description="host:port where several machines meet: the first one's")
     settings: dict[str, Any] = Field(default={}, description="settings other than the protocol's")
     keep_weights: bool = Field(default=False, description="keep the final weights, for nt.export")
+    allow_target_test: bool = Field(
+        default=False, description="train also what a search found that may have seen images of the test part"
+    )
     profile: bool = Field(default=False, description="show where the time of a step goes, on some more steps")
 
     def task(self) -> Task:
@@ -125,6 +130,7 @@ class AugmentParameters(Place):
             draw=self.draw,
             known=self.known,
             keep_weights=self.keep_weights,
+            allow_target_test=self.allow_target_test,
         )
 
 

@@ -1,185 +1,73 @@
-"""From a study file to tasks: proxy -> search -> augment, each with an id that is known before anything runs.
+"""From a study file to its tasks: proxy -> search -> augment, parents first, shared work once (no torch).
 
-A task's id hashes all that it is asked to do: kind, resolved settings, seeds and the ids of its parents. A notebook
-that is given the same parameters by hand computes the same id, so by-hand runs, the runner and a cluster share work.
+Grids (the study's own and its parts) may overlap: what two of them share is one task that feeds what both say.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from itertools import product
 
 import numpy as np
 
 from nastransfer.data.streams import derive_seed
-from nastransfer.search.plugins import Plugin, source_hash
-from nastransfer.search.searcher import Searcher, find_searcher, make_searcher, searchers
 from nastransfer.space.genotype import Genotype
-from nastransfer.study.spec import Source, StudySpec
-from nastransfer.train.architecture import check_protocol, known_network
-from nastransfer.train.protocol import protocol
-from nastransfer.train.settings import choose
+from nastransfer.study.grid import Grid
+from nastransfer.study.source import Source
+from nastransfer.study.spec import StudySpec
+from nastransfer.study.tasks import (
+    KINDS,
+    KNOWN,
+    TASK_VERSION,
+    SearchRecipe,
+    Task,
+    TrainingRecipe,
+    augment_task,
+    digest,
+    method_of,
+    proxy_task,
+    search_task,
+)
 
-# Raised when a task's meaning changes though its settings do not, so that old records are not taken for new ones.
-TASK_VERSION = 1
-KINDS = ("proxy", "search", "augment")
-# What the training of a known network is for: it is compared with, and is nothing that a search found.
-KNOWN = "known"
+__all__ = [
+    "KINDS",
+    "KNOWN",
+    "TASK_VERSION",
+    "Task",
+    "augment_task",
+    "digest",
+    "method_of",
+    "plan_study",
+    "proxy_task",
+    "random_genotypes",
+    "search_task",
+]
 
-
-@dataclass(frozen=True)
-class Task:
-    """One unit of work: what a task notebook is asked to do.
-
-    `parameters` are the notebook's; `parents` the ids of tasks that must have finished; `feeds` what the result is for.
-    """
-
-    id: str
-    kind: str
-    slug: str
-    parameters: dict[str, Any]
-    parents: tuple[str, ...] = ()
-    feeds: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Task:
-        lists = {name: tuple(values[name]) for name in ("parents", "feeds")}
-        return cls(values["id"], values["kind"], values["slug"], values["parameters"], **lists)
-
-
-def digest(values: Any) -> str:
-    """12 hex digits of the canonical JSON of plain values."""
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-
-
-def proxy_task(source: Source, feeds: tuple[str, ...] = ("search",)) -> Task:
-    """Build the proxy of a source and record its manifest and description."""
-    asked = source.model_dump(mode="json")
-    identity = {"kind": "proxy", "version": TASK_VERSION, "source": asked}
-    return Task(digest(identity), "proxy", _slug(source.label, source.seed), {"source": asked}, feeds=feeds)
-
-
-def search_task(
-    method: str,
-    source: Source,
-    seed: int,
-    preset: str,
-    settings: dict[str, Any],
-    feeds: tuple[str, ...] = (),
-    *,
-    plugin: Plugin | None = None,
-) -> Task:
-    """Search with `method` on a source, whose proxy (if it has one) is a task before this one.
-
-    A method of a `plugin` is told apart by its source: another text is another task. Its parameters name the copy that
-    the study keeps.
-    """
-    kind = find_searcher(method) if plugin is None else method_of(plugin, method)
-    searcher = make_searcher(kind, preset, **settings)
-    parents = (proxy_task(source).id,) if source.proxy is not None else ()
-    asked = source.model_dump(mode="json")
-    resolved = searcher.model_dump(mode="json")
-    identity = {
-        "kind": "search",
-        "version": TASK_VERSION,
-        "method": method,
-        "preset": preset,
-        "settings": resolved,
-        "source": asked,
-        "seed": seed,
-        "parents": parents,
-    }
-    if code := source_hash(kind):
-        identity["code"] = code
-    parameters = {"method": method, "source": asked, "seed": seed, "preset": preset, "settings": settings}
-    if plugin is not None:
-        parameters["plugin"] = plugin.kept_as
-    return Task(digest(identity), "search", _slug(method, source.label, seed), parameters, parents, feeds)
-
-
-def method_of(plugin: Plugin, method: str) -> type[Searcher]:
-    """The method of this name in a plug-in's file; `ValueError` where it has none."""
-    own = {name: kind for name, kind in searchers(plugin).items() if source_hash(kind) == plugin.hash}
-    return own[choose(f"method of plug-in {str(plugin.path)!r}", method, own)]
-
-
-def augment_task(
-    target: Source,
-    seed: int,
-    protocol_name: str,
-    settings: dict[str, Any],
-    *,
-    search: Task | None = None,
-    search_id: str = "",
-    genotype: str = "",
-    method: str = "",
-    draw: int | None = None,
-    known: str = "",
-    keep_weights: bool = False,
-    feeds: tuple[str, ...] = (),
-) -> Task:
-    """Train a network from scratch on a target: what a search finds (`search` or its id), a given genotype, or `known`.
-
-    `method` labels a given genotype (`random` for the baseline) and `draw` numbers it. Whether the final weights are
-    kept (`keep_weights`) makes no other task.
-    """
-    parent = search.id if search is not None else search_id
-    if [bool(parent), bool(genotype), bool(known)].count(True) != 1:
-        raise ValueError(
-            "augment needs exactly one of 'search' (a search task's id), 'genotype' (its text) and 'known' (a name)"
-        )
-    if not genotype and (method or draw is not None):
-        raise ValueError(
-            "'method' and 'draw' describe a given genotype; searches and known networks say their own"
-        )
-    canonical = str(Genotype.parse(genotype)) if genotype else ""
-    training = protocol(protocol_name, **settings)
-    if known:
-        check_protocol(known_network(known), training)
-    asked = target.model_dump(mode="json")
-    identity = {
-        "kind": "augment",
-        "version": TASK_VERSION,
-        "target": asked,
-        "seed": seed,
-        "protocol": training.model_dump(mode="json"),
-        "genotype": canonical,
-        "method": method,
-        "draw": draw,
-        "parents": [parent] if parent else [],
-    }
-    parameters = {
-        "search": parent,
-        "genotype": canonical,
-        "method": method,
-        "draw": draw,
-        "target": asked,
-        "seed": seed,
-        "protocol": protocol_name,
-        "settings": settings,
-    }
-    if known:
-        identity["known"] = parameters["known"] = known
-        feeds = feeds or (KNOWN,)
-    if keep_weights:
-        parameters["keep_weights"] = True
-    origin = search.slug if search is not None else parent or known or f"{method or 'given'}-{draw}"
-    slug = _slug(origin, "to", target.label, seed)
-    return Task(digest(identity), "augment", slug, parameters, (parent,) if parent else (), feeds)
+# What trainings are for, besides what the study file says.
+RANDOM = "random"
+RANK_AGREEMENT = "rank_agreement"
+TARGET_TEST_SEEN = "target_test_seen"
+"""A search whose source may hold images of the target's test part, which the study allows."""
 
 
 def plan_study(spec: StudySpec) -> list[Task]:
-    """All tasks of a study, parents first, shared work once; random genotypes are drawn here (`methods.md` 6.1)."""
+    """All tasks of a study, parents first, shared work once; random genotypes are drawn here (`methods.md` 6.1).
+
+    `ValueError` where a searched target has no random genotypes to compare with.
+    """
+    parts = [_Part(spec, grid) for grid in spec.grids]
+    _check_baselines(parts)
+    stages = (_Part.proxies, _Part.searches, _Part.baseline, _Part.found, _Part.known, _Part.ranked)
     tasks: dict[str, Task] = {}
-    for task in (*_searches(spec), *_augmentations(spec)):
-        tasks.setdefault(task.id, task)
+    for stage, part in product(stages, parts):
+        for task in stage(part):
+            before = tasks.get(task.id)
+            if before is None:
+                tasks[task.id] = task
+            elif not set(task.feeds) <= set(before.feeds):
+                tasks[task.id] = replace(before, feeds=tuple(dict.fromkeys((*before.feeds, *task.feeds))))
     return list(tasks.values())
 
 
@@ -190,66 +78,145 @@ def random_genotypes(seed: int, count: int) -> list[Genotype]:
     ]
 
 
-def _searches(spec: StudySpec) -> list[Task]:
-    proxies = [proxy_task(source) for source in spec.sources if source.proxy is not None]
-    return [*proxies, *(task for task, _ in _search_grid(spec))]
+class _Part:
+    """The tasks of one grid of a study."""
+
+    def __init__(self, spec: StudySpec, grid: Grid) -> None:
+        self.spec, self.grid = spec, grid
+        self.recipes = [
+            TrainingRecipe.of(name, settings, spec.keep_weights, spec.allow_target_test)
+            for name, settings, _ in grid.trainings()
+        ]
+
+    def proxies(self) -> Iterator[Task]:
+        """Proxies that are searched on or ranked by."""
+        for source in self.grid.sources:
+            if source.proxy is not None and (self._searched(source) or source in self._ranking):
+                yield proxy_task(source)
+
+    def searches(self) -> Iterator[Task]:
+        """One a seed, source and method, where what it finds is trained on any target."""
+        return (task for task, _, _ in self._searches)
+
+    def baseline(self) -> Iterator[Task]:
+        """Random genotypes on every target: before all else is trained, so that RI can be read while a study runs."""
+        for draw, genotype in enumerate(self._random):
+            for target, seed, recipe in self._cells:
+                if not self.grid.leaves_out(RANDOM, None, target.label):
+                    yield recipe.of_genotype(genotype, RANDOM, draw, target, seed, self._feeds(RANDOM))
+
+    def found(self) -> Iterator[Task]:
+        """What searches found, on every target."""
+        for search, method, source in self._searches:
+            for target, seed, recipe in self._cells:
+                if not self.grid.leaves_out(method, source.label, target.label):
+                    feeds = self._feeds(_route(source, target))
+                    if self.spec.allow_target_test and may_see_test(source, target):
+                        feeds = (*feeds, TARGET_TEST_SEEN)
+                    yield recipe.of_search(search.id, search.slug, target, seed, feeds)
+
+    def known(self) -> Iterator[Task]:
+        """Networks that people know, on every target."""
+        for name, (target, seed, recipe) in product(self.grid.known, self._cells):
+            if not self.grid.leaves_out(name, None, target.label):
+                yield recipe.of_known(name, target, seed)
+
+    def ranked(self) -> Iterator[Task]:
+        """The first random genotypes on every source that ranks them."""
+        count = self.grid.random.rank_agreement if self.grid.random is not None else 0
+        for source in self._ranking:
+            for (draw, genotype), seed, recipe in product(
+                enumerate(self._random[:count]), self.grid.augment_seeds, self.recipes
+            ):
+                yield recipe.of_genotype(genotype, RANDOM, draw, source, seed, (RANK_AGREEMENT,))
+
+    def compared(self) -> Iterator[tuple[tuple[str, str, int], bool]]:
+        """(target, protocol, augment seed) of trainings of searched and of random genotypes; True for random ones."""
+        for target, seed, recipe in self._cells:
+            place = (target.label, recipe.training.label, seed)
+            if self._random and not self.grid.leaves_out(RANDOM, None, target.label):
+                yield place, True
+            if any(
+                self._trains(method, source, target)
+                for source, method in product(self.grid.sources, self.grid.methods)
+            ):
+                yield place, False
+
+    @cached_property
+    def _cells(self) -> list[tuple[Source, int, TrainingRecipe]]:
+        return list(product(self.grid.targets, self.grid.augment_seeds, self.recipes))
+
+    @cached_property
+    def _random(self) -> list[str]:
+        baseline = self.grid.random
+        return [] if baseline is None else list(map(str, random_genotypes(baseline.seed, baseline.genotypes)))
+
+    @cached_property
+    def _ranking(self) -> list[Source]:
+        return ranked_by(self.spec, self.grid)
+
+    @cached_property
+    def _searches(self) -> list[tuple[Task, str, Source]]:
+        recipes = {
+            method: SearchRecipe.of(
+                method, self.grid.preset or "", self.grid.settings.get(method, {}), self.spec.plugin(method)
+            )
+            for method in self.grid.methods
+        }
+        wanted = [pair for pair in product(self.grid.sources, recipes) if self._wanted(*pair)]
+        return [
+            (recipes[method].task(source, seed, ("search", *self.grid.feeds)), method, source)
+            for seed, (source, method) in product(self.grid.search_seeds, wanted)
+        ]
+
+    def _wanted(self, source: Source, method: str) -> bool:
+        return any(self._trains(method, source, target) for target in self.grid.targets)
+
+    def _searched(self, source: Source) -> bool:
+        return any(self._wanted(source, method) for method in self.grid.methods)
+
+    def _trains(self, method: str, source: Source, target: Source) -> bool:
+        return not self.grid.leaves_out(method, source.label, target.label)
+
+    def _feeds(self, use: str) -> tuple[str, ...]:
+        return self.grid.feeds or (use,)
 
 
-def _search_grid(spec: StudySpec) -> list[tuple[Task, Source]]:
-    return [
-        (
-            search_task(
-                method,
-                source,
-                seed,
-                spec.preset,
-                spec.settings.get(method, {}),
-                ("search",),
-                plugin=spec.plugin(method),
-            ),
-            source,
-        )
-        for seed in spec.search_seeds
-        for source in spec.sources
-        for method in spec.methods
-    ]
+def ranked_by(spec: StudySpec, grid: Grid) -> list[Source]:
+    """The sources of a grid on which random genotypes are trained, to compare their ranks there with the targets'.
+
+    Whole sets that are targets of the study are trained on anyway, and tables compare them without being asked to.
+    """
+    if grid.random is None or not grid.random.rank_agreement:
+        return []
+    targets = {target.base for each in spec.grids for target in each.targets}
+    sources = [entry for entry in grid.sources if entry.proxy is not None or entry.base not in targets]
+    return [source for source in sources if not grid.leaves_out(RANDOM, source.label, None)]
 
 
-def _augmentations(spec: StudySpec) -> list[Task]:
-    """The baseline first: without it no relative improvement can be read while the study still runs."""
-    shared = (spec.protocol, spec.protocol_settings)
-    kept = spec.keep_weights
-    cells = [(target, seed) for target in spec.targets for seed in spec.augment_seeds]
-    baseline = [
-        augment_task(
-            target,
-            seed,
-            *shared,
-            genotype=str(genotype),
-            method="random",
-            draw=draw,
-            keep_weights=kept,
-            feeds=("random",),
-        )
-        for draw, genotype in enumerate(random_genotypes(spec.random.seed, spec.random.genotypes))
-        for target, seed in cells
-    ]
-    found = [
-        augment_task(target, seed, *shared, search=search, keep_weights=kept, feeds=(_feeds(source, target),))
-        for search, source in _search_grid(spec)
-        for target, seed in cells
-    ]
-    known = [
-        augment_task(target, seed, *shared, known=name, keep_weights=kept)
-        for name in spec.known
-        for target, seed in cells
-    ]
-    return [*baseline, *found, *known]
+def may_see_test(source: Source, target: Source) -> bool:
+    """Whether a search on the source may see images of the target's test part, as far as their settings tell."""
+    if source.dataset != target.dataset:
+        return False
+    cut_from_test = source.proxy is not None and source.proxy.parts != "parent"
+    return cut_from_test or source.options != target.options
 
 
-def _feeds(source: Source, target: Source) -> str:
+def _route(source: Source, target: Source) -> str:
     return "direct" if source.base == target.base else "transfer"
 
 
-def _slug(*parts: object) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", "-".join(str(part) for part in parts).lower()).strip("-")[:80]
+def _check_baselines(parts: list[_Part]) -> None:
+    found: dict[bool, set[tuple[str, str, int]]] = {True: set(), False: set()}
+    for part in parts:
+        for place, random in part.compared():
+            found[random].add(place)
+    alone = sorted(found[False] - found[True])
+    if alone:
+        target, protocol, seed = alone[0]
+        raise ValueError(
+            f"no random genotype is trained on target {target!r} with protocol {protocol!r} and augment seed {seed}: "
+            "no relative improvement of what is searched for can be told there"
+            + (f" (the same of {len(alone) - 1} others)" if len(alone) > 1 else "")
+            + ": give that part random: {genotypes: n}"
+        )

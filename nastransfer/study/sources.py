@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from nastransfer.data.dataset import Dataset
 from nastransfer.data.datasets import open_dataset
+from nastransfer.data.manifest import PART
 from nastransfer.data.own import OWN
 from nastransfer.data.proxies import build_proxy
+from nastransfer.data.splits import search_halves
 from nastransfer.study.ledger import StudyRecords
-from nastransfer.study.plan import proxy_task
-from nastransfer.study.spec import Source
+from nastransfer.study.plan import proxy_task, ranked_by
+from nastransfer.study.source import Source
+from nastransfer.study.spec import StudySpec
 
 
 def open_source(source: Source, records: StudyRecords | None = None) -> Dataset:
@@ -29,6 +34,48 @@ def _cut_down(dataset: Dataset, source: Source) -> Dataset:
     if source.proxy is None:
         return dataset
     return dataset.with_manifest(build_proxy(dataset.manifest, source.proxy, source.seed))
+
+
+def ranking(dataset: Dataset, seed: int) -> Dataset:
+    """A proxy as genotypes are ranked by it: one half of what a search may see to train on, the other to test on.
+
+    The halves are those that a search with this seed cuts the set into (`search_halves`), so that no image of the
+    parent's test part is used, unless the proxy itself hands it to searches. `ValueError` as `search_halves` says.
+    """
+    train, val = search_halves(dataset.manifest, seed)
+    tested = val.rows.with_columns(pl.lit("test", PART).alias("part"))
+    return dataset.with_manifest(replace(train, rows=pl.concat([train.rows, tested])))
+
+
+def check_sources(spec: StudySpec) -> None:
+    """Open every set of a study and build every proxy, once; `ValueError` for what is missing, too small or leaks."""
+    opened = {
+        entry.text: (entry, open_source(entry))
+        for grid in spec.grids
+        for entry in (*grid.sources, *grid.targets)
+    }
+    if not spec.allow_target_test:
+        pairs = {
+            (source.text, target.text): (source, target)
+            for grid in spec.grids
+            for source in grid.sources
+            for target in grid.targets
+            if any(not grid.leaves_out(method, source.label, target.label) for method in grid.methods)
+        }
+        for source, target in pairs.values():
+            refuse_overlap(source, target)
+    for source in {entry.text: entry for grid in spec.grids for entry in ranked_by(spec, grid)}.values():
+        _check_ranking(source, opened[source.text][1])
+
+
+def _check_ranking(source: Source, dataset: Dataset) -> None:
+    if source.proxy is not None:
+        ranking(dataset, source.seed)
+    elif dataset.manifest.count("test") < 2:
+        raise ValueError(
+            f"source {source.label!r} has no test part, so genotypes cannot be ranked by it as by a target: give it a "
+            "proxy, such as proxy: {selection: all}; a proxy ranks by one half of what a search may see"
+        )
 
 
 def open_targets(records: StudyRecords) -> dict[str, Dataset]:

@@ -3,99 +3,47 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import yaml
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from nastransfer.data.datasets import label_of, names, options_of
-from nastransfer.data.proxies import ProxySpec, proxies
 from nastransfer.search.plugins import Plugin
 from nastransfer.search.searcher import Searcher, make_searcher, searchers
-from nastransfer.train.architecture import check_protocol, known_names, known_network
-from nastransfer.train.protocol import protocol
-from nastransfer.train.settings import Strict, choose, validate
+from nastransfer.study.grid import Grid, RandomBaseline
+from nastransfer.study.source import Seed, Source
+from nastransfer.study.yaml_lines import read_yaml
+from nastransfer.train.architecture import check_protocol, known_network
+from nastransfer.train.settings import Misplaced, choose, explained
+
+__all__ = ["NAME", "Seed", "Source", "StudySpec", "load_spec", "parse_spec", "shipped"]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
-class Source(Strict):
-    """A data set, whole or cut down to a proxy: what a search sees, or (whole) what a network is trained on."""
-
-    dataset: str = Field(description="name in the catalogue: see nt.datasets()")
-    options: dict[str, Any] = Field(
-        default={}, description="options of the data set, as open_dataset takes them"
-    )
-    proxy: ProxySpec | None = Field(default=None, description="how it is cut down; null: the whole set")
-    seed: Seed = Field(default=2, description="seed of the proxy's random choices")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_forms(cls, value: Any) -> Any:
-        """`cifar10` stands for {dataset: cifar10}, and `proxy: imagenet1k-p1` for that registered proxy."""
-        if isinstance(value, str):
-            return {"dataset": value}
-        if isinstance(value, dict) and isinstance(value.get("proxy"), str):
-            return value | {"proxy": proxies()[choose("proxy", value["proxy"], proxies())]}
-        return value
-
-    @field_validator("dataset")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        return choose("data set", value, names())
-
-    @model_validator(mode="after")
-    def _known_options(self) -> Source:
-        validate(options_of(self.dataset), self.options, f"options of {self.dataset}")
-        return self
-
-    @property
-    def label(self) -> str:
-        """Short name of what is seen, for folders, tables and legends."""
-        return self.base if self.proxy is None else f"{self.base}-{self.proxy.label}"
-
-    @property
-    def base(self) -> str:
-        """Name of the whole data set, its options included: `glyphs`, `glyphs-classes300`, `folder-my-photos`."""
-        return label_of(self.dataset, self.options)
-
-
-class RandomBaseline(Strict):
-    """The baseline of RI: genotypes drawn uniformly from the space, each trained on every target (paper, Metrics)."""
-
-    genotypes: int = Field(ge=1, le=10_000, description="genotypes a target")
-    seed: Seed = Field(default=2, description="seed of the draw; the genotypes are the same for every target")
-
-
-class StudySpec(Strict):
-    """A whole study, as a file says it."""
+class StudySpec(Grid):
+    """A whole study, as a file says it: a grid, and further parts that differ from it in what they name."""
 
     name: str = Field(description="names the folder under runs/: lower-case letters, digits, '.', '_', '-'")
-    description: str = ""
+    description: str = Field(default="", description="what the study asks, in words")
     plugins: tuple[Plugin, ...] = Field(
         default=(), description="files of own methods, relative to the study file and below its folder"
     )
     methods: tuple[str, ...] = Field(description="search methods: see nt.searchers(); [] for none")
-    preset: str = Field(default="paper", description="named settings of the searches")
-    settings: dict[str, dict[str, Any]] = Field(
-        default={}, description="method -> settings other than the preset's"
-    )
-    sources: tuple[Source, ...] = ()
-    targets: tuple[Source, ...] = Field(min_length=1)
-    search_seeds: tuple[Seed, ...] = ()
-    augment_seeds: tuple[Seed, ...] = Field(default=(2,), min_length=1)
-    protocol: str = Field(description="named settings of the final training")
-    protocol_settings: dict[str, Any] = Field(default={}, description="settings other than the protocol's")
+    targets: tuple[Source, ...] = Field(min_length=1, description="whole sets trained on")
     random: RandomBaseline
-    known: tuple[str, ...] = Field(
-        default=(),
-        description="networks that people know, trained beside to compare with: [DARTS_V2, resnet18]",
+    also: tuple[Grid, ...] = Field(
+        default=(), description="further parts; each names only what differs from the study's own grid"
     )
     keep_weights: bool = Field(
         default=False, description="keep the final weights of every training, for nt.export"
+    )
+    allow_target_test: bool = Field(
+        default=False,
+        description="let searches see images of their target's test part, as some published proxies do; trainings that "
+        "this may touch then feed `target_test_seen`",
     )
 
     @field_validator("plugins", mode="before")
@@ -115,9 +63,9 @@ class StudySpec(Strict):
         searchers(*value)
         return value
 
-    @field_validator("methods", "sources", "targets", "search_seeds", "augment_seeds", "known", mode="before")
+    @field_validator("also", mode="before")
     @classmethod
-    def _tuples(cls, value: Any) -> Any:
+    def _parts(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
 
     @field_validator("name")
@@ -127,74 +75,103 @@ class StudySpec(Strict):
             raise ValueError(f"a study's name must match {NAME.pattern} since it names a folder under runs/")
         return value
 
-    @field_validator("methods")
-    @classmethod
-    def _known_methods(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if (
-            "plugins" in info.data
-        ):  # else what is wrong with a plug-in is said, and explains an unknown method
-            for method in value:
-                choose("method", method, searchers(*info.data["plugins"]))
-        if "random" in value:
-            raise ValueError(
-                "'random' is the baseline of every study and not searched: set random.genotypes instead"
-            )
-        return value
-
-    @field_validator("known")
-    @classmethod
-    def _known_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            choose("network", name, known_names())
-        return value
-
-    @field_validator("methods", "search_seeds", "augment_seeds", "known")
-    @classmethod
-    def _distinct(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(set(value)) != len(value):
-            raise ValueError("each may be named once only")
-        return value
-
-    @field_validator("targets")
-    @classmethod
-    def _whole_targets(cls, value: tuple[Source, ...]) -> tuple[Source, ...]:
-        for target in value:
-            if target.proxy is not None:
-                raise ValueError(f"a target is a whole data set; {target.label!r} names a proxy")
-        return value
-
     @model_validator(mode="after")
-    def _searches_whole(self) -> StudySpec:
-        for name in ("sources", "search_seeds"):
-            if self.methods and not getattr(self, name):
-                raise ValueError(f"{name} must name at least one where methods are searched with")
+    def _grids_fit(self) -> StudySpec:
+        _Check(self, self.grids[0], (), self.model_fields_set).run()
+        for position, (part, grid) in enumerate(zip(self.also, self.grids[1:], strict=True)):
+            _Check(self, grid, ("also", position), part.model_fields_set).run()
+        _check_exclusions(self)
         return self
 
-    @model_validator(mode="after")
-    def _settings_fit(self) -> StudySpec:
-        for method in self.settings:
-            choose("method under settings", method, self.methods)
-        for method in self.methods:
-            make_searcher(self.searcher(method), self.preset, **self.settings.get(method, {}))
-        training = protocol(self.protocol, **self.protocol_settings)
-        for name in self.known:
-            check_protocol(known_network(name), training)
-        for kind, entries in (("source", self.sources), ("target", self.targets)):
-            labels = [entry.label for entry in entries]
-            for label in labels:
-                if labels.count(label) > 1:
-                    raise ValueError(f"two entries of {kind}s are called {label!r}: give their proxies names")
-        return self
+    @cached_property
+    def grids(self) -> tuple[Grid, ...]:
+        """The study's own grid, then its parts, each with all its axes."""
+        own = Grid.model_construct(**{name: getattr(self, name) for name in Grid.model_fields})
+        return (own, *(part.within(own) for part in self.also))
+
+    @cached_property
+    def known_methods(self) -> dict[str, type[Searcher]]:
+        """All methods that the study could name, its plug-ins' included."""
+        return searchers(*self.plugins)
 
     def searcher(self, method: str) -> type[Searcher]:
         """The class of a method's settings."""
-        return searchers(*self.plugins)[method]
+        return self.known_methods[method]
 
     def plugin(self, method: str) -> Plugin | None:
         """The plug-in that a method comes from, None where it needs none."""
         return next(
             (one for one in self.plugins if method in {kind.method for kind in one.classes(Searcher)}), None
         )
+
+
+class _Check:
+    """Whether what a grid names fits together; errors stand where the file names it (`part`: the way to the grid)."""
+
+    def __init__(self, spec: StudySpec, grid: Grid, part: tuple[int | str, ...], named: set[str]) -> None:
+        self.spec, self.grid, self.part, self.named = spec, grid, part, named
+
+    def run(self) -> None:
+        """`ValueError` with the place of what is wrong."""
+        self._searches()
+        self._trainings()
+
+    def _searches(self) -> None:
+        grid = self.grid
+        for position, method in enumerate(grid.methods):
+            self._place(choose, "method", method, self.spec.known_methods, at=("methods", position))
+        if "settings" in self.named:
+            for method in grid.settings:
+                self._place(choose, "method", method, grid.methods, at=("settings", method))
+        if not grid.methods:
+            return
+        for name in ("sources", "search_seeds"):
+            if not getattr(grid, name):
+                raise self._misplaced("is missing, and needed where methods are searched with", name)
+        if grid.preset is None:
+            raise self._misplaced("is missing, and needed where methods are searched with", "preset")
+        for method in grid.methods:
+            kind, settings = self.spec.searcher(method), grid.settings.get(method, {})
+            at = ("settings", method) if settings else ("preset",)
+            self._place(make_searcher, kind, grid.preset, at=at, **settings)
+
+    def _trainings(self) -> None:
+        grid = self.grid
+        if grid.random is not None and grid.random.rank_agreement and not grid.sources:
+            raise self._misplaced("rank_agreement trains on the sources: there are none", "random")
+        if not grid.methods and grid.random is None and not grid.known:
+            raise self._misplaced("this trains nothing: name methods, random or known", "methods")
+        at = ("protocol_settings",) if grid.protocol_settings else ("protocol",)
+        for _, _, training in self._place(list, grid.trainings(), at=at):
+            for position, name in enumerate(grid.known):
+                self._place(check_protocol, known_network(name), training, at=("known", position))
+
+    def _place(self, call: Any, /, *args: Any, at: tuple[int | str, ...], **kwargs: Any) -> Any:
+        """The call's result; what it has to say, said of the place `at`."""
+        try:
+            return call(*args, **kwargs)
+        except ValueError as error:
+            raise self._misplaced(str(error), *at) from None
+
+    def _misplaced(self, message: str, *at: int | str) -> Misplaced:
+        inherited = self.part and at[0] not in self.named
+        return Misplaced(message, *self.part, *(() if inherited else at))
+
+
+_UNMATCHED = (
+    "nothing in the grid matches this exclusion: compare it with the names of methods, sources and targets"
+)
+
+
+def _check_exclusions(spec: StudySpec) -> None:
+    """`ValueError` for an exclusion that leaves nothing out: a mistyped one must not pass unseen."""
+    for position, rule in enumerate(spec.exclude):
+        if not any(rule.matches(*labels) for grid in spec.grids for labels in grid.labels()):
+            raise Misplaced(_UNMATCHED, "exclude", position)
+    for number, (part, grid) in enumerate(zip(spec.also, spec.grids[1:], strict=True)):
+        for position, rule in enumerate(part.exclude):
+            if not any(rule.matches(*labels) for labels in grid.labels()):
+                raise Misplaced(_UNMATCHED, "also", number, "exclude", position)
 
 
 def shipped() -> list[str]:
@@ -216,25 +193,15 @@ def load_spec(study: str | Path) -> StudySpec:
 
 
 def parse_spec(text: str, where: str, folder: Path | None = None) -> StudySpec:
-    """A study from YAML text; `where` names it in errors, `folder` is where its plug-ins lie."""
+    """A study from YAML text; `where` names it in errors, `folder` is where its plug-ins lie.
+
+    `ValueError` with a line a wrong value: file, line, the value's name, rule and value.
+    """
+    values, lines = read_yaml(text, where)
     try:
-        values = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 (a subclass of SafeLoader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{where}: not valid YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise ValueError(
-            f"{where}: a study file is a mapping of keys to values, found {type(values).__name__}"
-        )
-    return validate(StudySpec, values, where, folder=folder)
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """Plain YAML keeps the last of two equal keys without a word; a study must not lose one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for position, key in enumerate(keys):
-            if key in keys[:position]:
-                mark = node.value[position][0].start_mark
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} appears twice", mark)
-        return super().construct_mapping(node, deep)
+        return StudySpec.model_validate(values, context={"folder": folder})
+    except ValidationError as error:
+        said = [(lines.of(place), problem) for place, problem in explained(error, StudySpec)]
+    raise ValueError(
+        "\n".join(f"{where}{f', line {line}' if line else ''}: {problem}" for line, problem in said)
+    )

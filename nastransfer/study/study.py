@@ -8,7 +8,7 @@ from pathlib import Path
 from nastransfer.study.executors.local import Summary, run
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.plan import Task, plan_study
-from nastransfer.study.sources import open_source, refuse_overlap
+from nastransfer.study.sources import check_sources
 from nastransfer.study.spec import StudySpec, load_spec
 
 
@@ -41,11 +41,7 @@ class Study:
 
     def check_data(self) -> None:
         """Open every set, build every proxy: what is missing, too small or would leak is said before anything runs."""
-        for entry in (*self.spec.sources, *self.spec.targets):
-            open_source(entry)
-        for source in self.spec.sources:
-            for target in self.spec.targets:
-                refuse_overlap(source, target)
+        check_sources(self.spec)
 
     def records(self, runs: str | Path = "runs") -> StudyRecords:
         """Where its records lie below `runs`."""

@@ -37,6 +37,18 @@ def choose(kind: str, value: str, allowed: Iterable[str]) -> str:
     raise ValueError(f"unknown {kind} {value!r}{hint} Allowed: {', '.join(names)}")
 
 
+Place = tuple[int | str, ...]
+"""The way to a value inside of settings: names of settings and positions in lists."""
+
+
+class Misplaced(ValueError):
+    """What a validator of a whole has to say of a value inside of it: `place` is the way there."""
+
+    def __init__(self, message: str, *place: int | str) -> None:
+        super().__init__(message)
+        self.place: Place = place
+
+
 def validate(model: type[Model], values: Mapping[str, Any], where: str, **context: Any) -> Model:
     """`values` as a `model`; otherwise one `ValueError` with a line a wrong key: where, value, rule.
 
@@ -45,20 +57,34 @@ def validate(model: type[Model], values: Mapping[str, Any], where: str, **contex
     try:
         return model.model_validate(dict(values), context=context)
     except ValidationError as error:
-        problems = error.errors()
-        places = [problem["loc"] for problem in problems]
-        # A wrong entry also makes its list too short: say only what is wrong with the entry.
-        emptied = {place for place in places if any(_below(other, place) for other in places)}
-        lines = [_line(p, model) for p in problems if p["type"] != "too_short" or p["loc"] not in emptied]
-        raise ValueError(f"{where}: " + "\n  ".join(lines)) from None
+        raise ValueError(f"{where}: " + "\n  ".join(text for _, text in explained(error, model))) from None
 
 
-def _below(place: tuple[int | str, ...], parent: tuple[int | str, ...]) -> bool:
+def explained(error: ValidationError, model: type[BaseModel]) -> list[tuple[Place, str]]:
+    """What is wrong with values of a `model`, problem by problem: the place, and a line that names it, rule and value.
+
+    A wrong entry also makes its list too short: only what is wrong with the entry is said.
+    """
+    problems = error.errors()
+    places = [problem["loc"] for problem in problems]
+    emptied = {place for place in places if any(_below(other, place) for other in places)}
+    kept = [p for p in problems if p["type"] != "too_short" or p["loc"] not in emptied]
+    return [(_place(problem), _line(problem, model)) for problem in kept]
+
+
+def _place(problem: Any) -> Place:
+    cause = problem.get("ctx", {}).get("error")
+    inside = cause.place if isinstance(cause, Misplaced) else ()
+    return (*problem["loc"], *inside)
+
+
+def _below(place: Place, parent: Place) -> bool:
     return len(place) > len(parent) and place[: len(parent)] == parent
 
 
 def _line(problem: Any, model: type[BaseModel]) -> str:
-    place = ".".join(str(part) for part in problem["loc"])
+    whole = _place(problem)
+    place = ".".join(str(part) for part in whole)
     if problem["type"] == "extra_forbidden":
         known = _fields(model, problem["loc"][:-1])
         nearest = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
@@ -67,10 +93,12 @@ def _line(problem: Any, model: type[BaseModel]) -> str:
     if problem["type"] == "missing":
         return f"{place!r} is missing"
     message = str(problem["msg"]).removeprefix("Value error, ")
+    if whole != problem["loc"]:  # the input is all of what holds the value
+        return f"{place}: {message}"
     return f"{place}: {message} (found {problem['input']!r})" if place else message
 
 
-def _fields(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+def _fields(model: type[BaseModel], place: Place) -> list[str]:
     """Names of the settings at a place within nested models."""
     for part in place:
         if isinstance(part, str):

@@ -59,14 +59,14 @@ def searches(study: Path) -> list[str]:
     ],
 )
 def test_what_is_wrong_is_one_clear_error(tmp_path: Path, old: str, new: str, said: str) -> None:
-    with pytest.raises(ValueError, match=f"own.yaml: (?s:.*){said}") as caught:
+    with pytest.raises(ValueError, match=f"own.yaml(?s:.*): (?s:.*){said}") as caught:
         load_spec(write(tmp_path, STUDY.replace(old, new, 1)))
     assert "drawn" in new or "unknown method" not in str(caught.value) or "unknown" in said
 
 
 def test_a_wrong_file_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"own\.yaml: plugins: plug-in '.*my_method\.py', line 10: ZeroDivision"
+        ValueError, match=r"own\.yaml, line 3: plugins: plug-in '.*my_method\.py', line 10: ZeroDivision"
     ):
         load_spec(write(tmp_path, method=DRAWN.replace("= 3", "= 3 // 0")))
 
