@@ -14,6 +14,9 @@ from nastransfer.data.datasets import label_of, names, options_of
 from nastransfer.data.proxies import ProxySpec, proxies
 from nastransfer.train.settings import Strict, choose, validate
 
+canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+"""Plain data as JSON in the one form that ids are digests of."""
+
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -68,7 +71,7 @@ class Source(Strict):
     @cached_property
     def text(self) -> str:
         """`asked` as canonical JSON, which tasks hash."""
-        return json.dumps(self.asked, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return canonical(self.asked)
 
     @cached_property
     def label(self) -> str:

@@ -33,7 +33,7 @@ class StudySpec(Grid):
     )
     methods: tuple[str, ...] = Field(description="search methods: see nt.searchers(); [] for none")
     targets: tuple[Source, ...] = Field(min_length=1, description="whole sets trained on")
-    random: RandomBaseline
+    random: RandomBaseline = Field(description="the baseline: random genotypes on every target")
     also: tuple[Grid, ...] = Field(
         default=(), description="further parts; each names only what differs from the study's own grid"
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from nastransfer.study.executors.local import Summary, run
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.plan import Task, plan_study
+from nastransfer.study.plan_frame import plan_frame
 from nastransfer.study.sources import check_sources
 from nastransfer.study.spec import StudySpec, load_spec
 
@@ -38,6 +41,10 @@ class Study:
     def plan(self) -> list[Task]:
         """All tasks, parents first; needs no data and writes nothing."""
         return plan_study(self.spec)
+
+    def plan_frame(self) -> pl.DataFrame:
+        """The plan as a frame, one row a task; columns: `nastransfer.study.plan_frame`."""
+        return plan_frame(self.plan())
 
     def check_data(self) -> None:
         """Open every set, build every proxy: what is missing, too small or would leak is said before anything runs."""

@@ -7,7 +7,6 @@ that is given the same parameters by hand computes the same id, so by-hand runs,
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any
 from nastransfer.search.plugins import Plugin, source_hash
 from nastransfer.search.searcher import Searcher, find_searcher, make_searcher, searchers
 from nastransfer.space.genotype import Genotype
-from nastransfer.study.source import Source
+from nastransfer.study.source import Source, canonical
 from nastransfer.train.architecture import check_protocol, known_network
 from nastransfer.train.protocol import Protocol, protocol
 from nastransfer.train.settings import choose
@@ -54,7 +53,7 @@ class Task:
 
 def digest(values: Any) -> str:
     """12 hex digits of the canonical JSON of plain values."""
-    return _hashed(_text(values))
+    return _hashed(canonical(values))
 
 
 @dataclass(frozen=True)
@@ -82,12 +81,12 @@ class SearchRecipe:
         if code := source_hash(kind):
             asked["code"] = code
         kept = plugin.kept_as if plugin is not None else None
-        return cls(method, preset, settings, {name: _text(value) for name, value in asked.items()}, kept)
+        return cls(method, preset, settings, {name: canonical(value) for name, value in asked.items()}, kept)
 
     def task(self, source: Source, seed: int, feeds: tuple[str, ...] = ()) -> Task:
         """The search on a source, whose proxy (if it has one) is a task before this one."""
         parents = (proxy_task(source).id,) if source.proxy is not None else ()
-        asked = {**self.asked, "source": source.text, "seed": str(seed), "parents": _text(parents)}
+        asked = {**self.asked, "source": source.text, "seed": str(seed), "parents": canonical(parents)}
         parameters = {
             "method": self.method,
             "source": source.asked,
@@ -118,7 +117,7 @@ class TrainingRecipe:
     ) -> TrainingRecipe:
         """`ValueError` for a name or setting that is not there, or a value out of range."""
         training = protocol(name, **settings)
-        text = _text(training.model_dump(mode="json"))
+        text = canonical(training.model_dump(mode="json"))
         return cls(name, settings, training, text, keep_weights, allow_target_test)
 
     def of_search(
@@ -167,8 +166,13 @@ class TrainingRecipe:
             parameters["keep_weights"] = True
         if self.allow_target_test and given["search"]:
             parameters["allow_target_test"] = True
-        asked = {name: _text(value) for name, value in given.items() if name != "search"}
-        asked |= {"target": target.text, "seed": str(seed), "protocol": self.text, "parents": _text(parents)}
+        asked = {name: canonical(value) for name, value in given.items() if name != "search"}
+        asked |= {
+            "target": target.text,
+            "seed": str(seed),
+            "protocol": self.text,
+            "parents": canonical(parents),
+        }
         slug = _slug(origin, "to", target.label, seed)
         return Task(_identity("augment", asked), "augment", slug, parameters, parents, feeds)
 
@@ -250,11 +254,6 @@ def _identity(kind: str, asked: Mapping[str, str]) -> str:
     """The id of a task from all that it is asked, each as canonical JSON: the digest of them together."""
     texts = {"kind": f'"{kind}"', "version": str(TASK_VERSION), **asked}
     return _hashed("{" + ",".join([f'"{name}":{texts[name]}' for name in sorted(texts)]) + "}")
-
-
-def _text(values: Any) -> str:
-    """Canonical JSON."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def _hashed(text: str) -> str:

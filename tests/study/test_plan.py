@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
 
 from nastransfer.study.parameters import check
-from nastransfer.study.plan import Task, plan_study
+from nastransfer.study.plan import plan_study
+from nastransfer.study.plan_frame import PLAN_COLUMNS, plan_frame
 from nastransfer.study.spec import load_spec, parse_spec
+from nastransfer.study.tasks import Task, digest
 from tests.study.test_spec import GOOD
 
 SPEC = parse_spec(GOOD, "mine.yaml")
+PUBLISHED = Path(__file__).resolve().parents[2] / "runs" / "methods-cifar" / "plan.jsonl"
 
 
 def test_the_plan_holds_every_combination_once() -> None:
@@ -29,6 +37,22 @@ def test_the_plan_holds_every_combination_once() -> None:
 def test_the_notebooks_parameters_give_the_same_id() -> None:
     for task in plan_study(load_spec("quickstart")):
         assert check(task.kind, task.parameters).task().id == task.id
+
+
+@pytest.mark.parametrize(
+    ("study", "of_all_ids"),
+    [("quickstart", "bf79d55472db"), ("small-cifar", "06e04b9d40ec"), ("methods-cifar", "787756f5fa9a")],
+)
+def test_ids_stay_what_they_were(study: str, of_all_ids: str) -> None:
+    """Another digest here means that nobody's records of the study count any more (see `TASK_VERSION`)."""
+    assert digest([task.id for task in plan_study(load_spec(study))]) == of_all_ids
+
+
+def test_published_searches_are_still_found_by_their_ids() -> None:
+    asked = [Task.from_json(json.loads(line)) for line in PUBLISHED.read_text(encoding="utf-8").splitlines()]
+    searches = {task.id for task in asked if task.kind == "search"}
+    assert len(searches) == 20
+    assert searches == {task.id for task in plan_study(load_spec("methods-cifar")) if task.kind == "search"}
 
 
 def test_ids_do_not_change_between_processes() -> None:
@@ -57,3 +81,47 @@ def test_random_genotypes_are_the_same_for_every_target_and_grow_without_change(
 def test_a_task_survives_json() -> None:
     for task in plan_study(SPEC):
         assert Task.from_json(task.to_json()) == task
+
+
+def test_photographs_crosses_five_sources_with_three_targets() -> None:
+    tasks = plan_study(load_spec("photographs"))
+    frame = plan_frame(tasks)
+    assert frame.group_by("kind").len().sort("kind").rows() == [
+        ("augment", 396),
+        ("proxy", 3),
+        ("search", 100),
+    ]
+    assert frame.filter(kind="search").group_by("method", "source").len()["len"].to_list() == [4] * 25
+    trained = frame.filter(kind="augment")
+    ranked = trained.filter(pl.col("feeds").list.contains("rank_agreement"))
+    assert ranked.group_by("target").len().sort("target").rows() == [
+        ("cifar10", 16),
+        ("cifar100-c50", 16),
+        ("flowers102-c50", 16),
+        ("scene15-split40-40-20", 16),
+        ("tiny_imagenet200-c100", 16),
+    ]
+    found = trained.filter(pl.col("method") != "random", augment_seed=2)
+    routes = found.group_by("source", "target").len()
+    assert routes.height == 3 * 3 + 2
+    assert routes["len"].unique().to_list() == [20]
+    again = trained.filter(augment_seed=3)
+    assert again.group_by("target").len().sort("target").rows() == [("cifar100", 24), ("flowers102", 24)]
+
+
+def test_a_plan_as_a_frame_says_what_each_task_is() -> None:
+    tasks = plan_study(SPEC)
+    frame = plan_frame(tasks)
+    assert frame.columns == list(PLAN_COLUMNS)
+    assert frame["id"].to_list() == [task.id for task in tasks]
+    assert frame["parents"].to_list() == [list(task.parents) for task in tasks]
+    direct = frame.filter(pl.col("feeds").list.contains("direct"))
+    about = direct.select(
+        "method", "source", "target", "search_seed", "augment_seed", "protocol", "cells"
+    ).rows()
+    assert about == [("darts1", "glyphs-random-c40", "glyphs", seed, 2, "tiny", 5) for seed in (2, 3)]
+    random = frame.filter(method="random")
+    assert random["search_seed"].to_list() == [0, 1, 2, 3, 4]
+    assert random["source"].null_count() == 5
+    assert frame.filter(kind="proxy")["source"].to_list() == ["glyphs-random-c40"]
+    assert plan_frame([]).height == 0
