@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from nastransfer.study.estimate import Estimate, estimate_study
 from nastransfer.study.executors.local import Summary, run
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.plan import Task, plan_study
@@ -53,6 +54,15 @@ class Study:
     def records(self, runs: str | Path = "runs") -> StudyRecords:
         """Where its records lie below `runs`."""
         return Ledger(runs).study(self.name)
+
+    def estimate(self, runs: str | Path = "runs", slots: int | None = None) -> Estimate:
+        """What is left of it will take: hours, memory, disk, the error of that, and what the plan can resolve.
+
+        From records below `runs` and short probes on this machine, `slots` side by side; the estimate made before the
+        first task is kept. `ValueError` where data are missing and where memory cannot do.
+        """
+        self.check_data()
+        return estimate_study(self.spec, self.plan(), runs, slots)
 
     def run(self, runs: str | Path = "runs", slots: int | None = None) -> Summary:
         """Run what is not done yet, `slots` tasks side by side; a second call runs nothing again.

@@ -1,0 +1,70 @@
+"""What a task takes besides its work: starting its process and notebook, showing and writing what came out.
+
+Measured by the runner itself on the smallest searches and trainings, in a folder that is then removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from nastransfer.study.executors.local import run
+from nastransfer.study.ledger import Ledger
+from nastransfer.study.plan import Task, augment_task, random_genotypes, search_task
+from nastransfer.study.source import Source
+
+# As many a slot, so that what the runner starts ahead is seen.
+_A_SLOT = 2
+_SMALLEST = {"cells": 3, "channels": 4, "resolution": 8}
+
+
+@dataclass(frozen=True)
+class Overhead:
+    """Of one task: seconds of its slot besides the work, bytes left on disk, peak memory of a smallest one."""
+
+    seconds: float
+    disk_bytes: int
+    peak_bytes: int | None
+
+    def to_json(self) -> dict[str, float | int | None]:
+        return dict(vars(self))
+
+
+def measure_overhead(slots: int) -> Overhead:
+    """Run two tasks a slot that hardly compute; `RuntimeError` where they fail, which no study would survive either."""
+    tasks = _tasks(_A_SLOT * slots)
+    with tempfile.TemporaryDirectory(prefix="nastransfer-overhead-") as folder:
+        records = Ledger(folder).study("overhead")
+        records.write_plan(tasks)
+        started = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            summary = run(records, tasks, slots)
+        wall = time.perf_counter() - started
+        if summary.failed or summary.blocked:
+            said = "; ".join(str(task["error"]) for task in records.status().failed)
+            raise RuntimeError(f"the smallest tasks fail on this machine: {said}")
+        rows = records.results()
+        left = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    peaks = rows["peak_bytes"].drop_nulls().to_list()
+    seconds = (wall * slots - float(rows["seconds"].sum())) / len(tasks)
+    return Overhead(max(0.0, seconds), left // len(tasks), max(peaks) if peaks else None)
+
+
+def _tasks(number: int) -> list[Task]:
+    """Searches and trainings in turn, on images that come with a library."""
+    digits = Source(dataset="digits")
+    search = {**_SMALLEST, "steps": 2, "batch": 8, "search_images": 16, "reports": 1}
+    training = {**_SMALLEST, "epochs": 1, "epoch_images": 8, "batch": 8}
+    genotypes = random_genotypes(2, number)
+    return [
+        search_task("darts1", digits, seed, "tiny", search)
+        if seed % 2
+        else augment_task(
+            digits, seed, "tiny", training, genotype=str(genotypes[seed]), method="random", draw=seed
+        )
+        for seed in range(number)
+    ]
