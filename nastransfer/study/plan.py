@@ -92,7 +92,7 @@ class _Part:
         """Proxies that are searched on or ranked by."""
         for source in self.grid.sources:
             if source.proxy is not None and (self._searched(source) or source in self._ranking):
-                yield proxy_task(source)
+                yield proxy_task(source, ("search", "table 1"))
 
     def searches(self) -> Iterator[Task]:
         """One a seed, source and method, where what it finds is trained on any target."""

@@ -125,3 +125,56 @@ def test_a_plan_as_a_frame_says_what_each_task_is() -> None:
     assert random["source"].null_count() == 5
     assert frame.filter(kind="proxy")["source"].to_list() == ["glyphs-random-c40"]
     assert plan_frame([]).height == 0
+
+
+def test_the_papers_study_has_all_that_its_tables_and_figures_show() -> None:
+    frame = plan_frame(plan_study(load_spec("paper")))
+    assert frame.group_by("kind").len().sort("kind").rows() == [
+        ("augment", 530),
+        ("proxy", 8),
+        ("search", 200),
+    ]
+    uses = frame.explode("feeds").filter(pl.col("feeds").str.contains("table|figure"))
+    counted = dict(uses.filter(pl.col("kind") != "search").group_by("feeds").len().rows())
+    assert counted == {
+        "table 1": 8,  # proxies
+        "table 2": 20 + 4 * 20 + 20 + 15 + 3 * 5,
+        "figure 1": 20 + 4 * 20 + 20 + 15 + 3 * 5,
+        "figure 2": 5 * 15 + 3 * 15 + 2 * 5,
+        "figure 3": 4 * 20 + 20 + 15 + 5 * 15 + 3 * 15 + 2 * 5,
+        "figure 4": 5 * 30,
+        "table 3": 2 * (20 + 15 + 5),
+        "table 4": 3 * (20 + 15 + 5),
+    }
+    trained = frame.filter(kind="augment")
+    assert trained["feeds"].list.join(",").str.contains("table|figure").all()
+    assert trained.filter(pl.col("feeds").list.contains("target_test_seen")).select(
+        pl.col("source").unique().sort()
+    ).to_series().to_list() == ["imagenet22k-p1", "imagenet22k-p2", "imagenet22k-p3"]
+    assert set(frame.filter(method="nsganet", kind="search")["source"]) == {
+        "cifar10",
+        "cifar100",
+        "flowers102",
+        "mit67",
+    }
+    main = trained.filter(augment_seed=2, cells=20).group_by("target").agg(pl.col("protocol").unique())
+    assert main["protocol"].list.len().unique().to_list() == [1]
+    assert dict(main.explode("protocol").rows()) == {
+        **dict.fromkeys(["cifar10", "cifar100", "flowers102", "mit67"], "paper-small-sets"),
+        "imagenet1k": "paper-imagenet1k",
+        "imagenet22k": "paper-imagenet22k",
+    }
+
+
+def test_ablations_vary_one_thing_at_a_time_on_the_same_genotypes() -> None:
+    frame = plan_frame(plan_study(load_spec("ablations"))).filter(kind="augment")
+    plain = frame.filter(protocol="tiny", augment_seed=2)
+    assert plain.height == 2 * (4 + 4)
+    for (protocol, seed), part in frame.group_by("protocol", "augment_seed"):
+        assert part.height == plain.height
+        assert sorted(part["method"]) == sorted(plain["method"])
+        if (protocol, seed) != ("tiny", 2):
+            uses = part["feeds"].list.join(",").unique().to_list()
+            assert uses == [
+                "table 3" if protocol == "tiny" else "table 4" if "+L" in str(protocol) else "tricks"
+            ]
