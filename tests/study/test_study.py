@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from nastransfer.study.spec import parse_spec
+import nastransfer as nt
+from nastransfer.study.ledger import Ledger
+from nastransfer.study.spec import Source, parse_spec
 from nastransfer.study.study import Study
+from nastransfer.study.tasks import TrainingRecipe, search_task
+from tests.publishers import jpeg, write_files
 from tests.study.test_spec import GOOD
 
 
@@ -26,3 +31,47 @@ def test_a_leak_or_too_small_a_set_is_refused_before_anything_runs(
     with pytest.raises(ValueError, match=said):
         Study(parse_spec(text, "mine.yaml")).run(tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+LEAKING = "{dataset: glyphs, proxy: {name: h, parts: halves}}"
+
+
+def test_a_leak_is_allowed_where_the_study_says_so_or_leaves_the_pair_out() -> None:
+    text = GOOD.replace("{dataset: glyphs, proxy: {selection: random, classes: 40}}", LEAKING)
+    Study(parse_spec(text + "allow_target_test: true", "mine.yaml")).check_data()
+    Study(parse_spec(text + "exclude: [{source: glyphs-h, target: glyphs}]", "mine.yaml")).check_data()
+    Study(parse_spec(text.replace("[darts1]", "[]"), "mine.yaml")).check_data()
+
+
+def test_a_leak_is_refused_by_the_training_itself_unless_it_is_allowed(tmp_path: Path) -> None:
+    records = Ledger(tmp_path).study("mine")
+    leaking = Source.model_validate({"dataset": "digits", "proxy": {"parts": "halves"}})
+    search = search_task("random", leaking, 2, "tiny", {})
+    place = {"study": "mine", "runs": str(tmp_path)}
+    running = nt.begin("search", {**search.parameters, **place})
+    assert len(list(running)) == 1
+    running.finish()
+    recipe = TrainingRecipe.of("tiny", {"epochs": 1})
+    asked = recipe.of_search(search.id, search.slug, Source.model_validate("digits"), 2).parameters
+    with pytest.raises(ValueError, match="would see 364 images of the test part"):
+        nt.begin("augment", {**asked, **place})
+    allowed = nt.begin("augment", {**asked, **place, "allow_target_test": True})
+    assert (
+        allowed.task.id == next(task for task in records.attempts() if task.failure()).asked()["task"]["id"]
+    )
+
+
+def test_a_source_that_cannot_rank_is_said_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = jpeg(np.zeros((4, 4, 3), np.uint8))
+    write_files(tmp_path, {f"{name}{n}.jpg": tiny for name in "ab" for n in range(4)})
+    lines = [f"{name}{n}.jpg,{name},train" for name in "ab" for n in range(4)]
+    (tmp_path / "mine.csv").write_text("\n".join(["path,label,part", *lines]), encoding="utf-8")
+    monkeypatch.setenv("NASTRANSFER_DATA", str(tmp_path))
+    own = "{dataset: table, options: {table: mine.csv}}"
+    text = GOOD.replace("[digits,", f"[{own},").replace("genotypes: 5", "genotypes: 5, rank_agreement: 2")
+    with pytest.raises(ValueError, match=r"'table-mine' has no test part.*proxy: \{selection: all\}"):
+        Study(parse_spec(text, "mine.yaml")).check_data()
+    as_proxy = own.replace("}}", "}, proxy: {selection: all}}")
+    Study(parse_spec(text.replace(own, as_proxy), "mine.yaml")).check_data()
