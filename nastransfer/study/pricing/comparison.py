@@ -23,7 +23,7 @@ COMPARED_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "tasks": (pl.Int64(), "tasks that were predicted and are finished"),
     "predicted_hours": (pl.Float64(), "of their work, as the estimate before the start had it"),
     "actual_hours": (pl.Float64(), "as recorded; wall: pauses between two calls of the runner left out"),
-    "error_percent": (pl.Float64(), "predicted over actual, less 1"),
+    "error_percent": (pl.Float64(), "predicted over actual, less 1; null: nothing was predicted"),
 }
 _SCHEMA = {name: dtype for name, (dtype, _) in COMPARED_COLUMNS.items()}
 _HOUR = 3600.0
@@ -113,7 +113,7 @@ def _row(kind: str, tasks: int, predicted: float, actual: float) -> dict[str, An
         "tasks": tasks,
         "predicted_hours": predicted / _HOUR,
         "actual_hours": actual / _HOUR,
-        "error_percent": 100.0 * (predicted / actual - 1.0) if actual else None,
+        "error_percent": 100.0 * (predicted / actual - 1.0) if predicted and actual else None,
     }
 
 

@@ -27,7 +27,7 @@ from nastransfer.study.pricing.asks import Ask, Measured, Point, SearchAsk, Trai
 from nastransfer.study.pricing.memory import memory_bytes
 from nastransfer.study.pricing.own_probe import time_steps
 from nastransfer.study.pricing.search_probes import children_phases, planned_phases, pool_phases
-from nastransfer.study.pricing.timing import BUDGET_SECONDS, FEWEST, MOST, Phase, timed_units
+from nastransfer.study.pricing.timing import FEWEST, MOST, Phase, timed_units
 from nastransfer.study.sources import open_source, ranking
 from nastransfer.train.architecture import read_architecture
 from nastransfer.train.device import exact_fp32, peak_bytes, pick_device
@@ -85,7 +85,7 @@ def phases_of(searcher: NetworkSearcher, data: SearchData, streams: Streams) -> 
     else:
         phases = planned_phases(run, ["weights"] * run.units)
     # The report before the first unit, and those on the way.
-    reports = timed_units(run.report, budget=BUDGET_SECONDS / 4, most=FEWEST)
+    reports = timed_units(run.report, share=0.25, most=FEWEST)
     return setup, [*phases, Phase(searcher.reports + 1, reports)]
 
 
@@ -134,7 +134,7 @@ def _steps(training: Training, dataset: Dataset) -> list[Phase]:
         with exact_fp32():
             evaluate(training.network, iter(batches), training.classes)
 
-    scoring = timed_units(score, budget=BUDGET_SECONDS / 2)
+    scoring = timed_units(score, share=0.5)
     return [
         Phase(chosen.epochs * steps, weights),
         Phase(chosen.epochs * test / images, scoring),

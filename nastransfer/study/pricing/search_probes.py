@@ -20,7 +20,8 @@ from nastransfer.search.nao_training import CodeTraining
 from nastransfer.search.nsganet import NsgaNet
 from nastransfer.search.searcher import SearchData
 from nastransfer.space.genotype import Genotype
-from nastransfer.study.pricing.timing import BUDGET_SECONDS, MOST, Phase, timed_units
+from nastransfer.study.pricing import timing
+from nastransfer.study.pricing.timing import MOST, Phase, timed_units
 from nastransfer.train.loop import num_steps
 
 # Random networks that a search's children are measured by; they differ by a factor of two.
@@ -96,7 +97,7 @@ def children_phases(settings: NsgaNet, data: SearchData, streams: Streams) -> tu
     genotypes = Genotype.draw(streams.numpy("probe"), _CHILDREN)
     part = _children(settings, data, _STEPS)
     seconds = part.score(genotypes[0]).seconds["seconds_weights"] / _STEPS
-    steps = max(_STEPS, min(int(BUDGET_SECONDS / seconds), half // settings.batch))
+    steps = max(_STEPS, min(int(timing.BUDGET_SECONDS / seconds), half // settings.batch))
     part = _children(settings, data, steps)
     trained, scored = [], []
     for genotype in genotypes:

@@ -36,13 +36,12 @@ class Phase:
         return self.units * float(np.std(self.seconds, ddof=1)) / n**0.5 if n > 1 else _OF_ONE * self.total
 
 
-def timed_units(
-    unit: Callable[[], object], *, budget: float = BUDGET_SECONDS, most: int = MOST
-) -> tuple[float, ...]:
-    """Seconds of repeated calls within a budget of seconds, the first one left out where there are others.
+def timed_units(unit: Callable[[], object], *, share: float = 1.0, most: int = MOST) -> tuple[float, ...]:
+    """Seconds of repeated calls within a share of the budget, the first one left out where there are others.
 
     In that one memory is allocated and kernels are planned. Where it takes far too long, it is all there is.
     """
+    budget = share * BUDGET_SECONDS
     seconds = [_timed(unit)]
     if most == 1 or seconds[0] > _FAR_TOO_LONG * budget:
         return tuple(seconds)
