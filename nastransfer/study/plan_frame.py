@@ -9,7 +9,7 @@ import polars as pl
 
 from nastransfer.study.source import Source, canonical
 from nastransfer.study.tasks import Task
-from nastransfer.train.protocol import Protocol, protocol
+from nastransfer.train.protocol import protocol
 
 # name -> (type, meaning)
 PLAN_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
@@ -40,7 +40,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._labels: dict[str, tuple[str, bool]] = {}
-        self._protocols: dict[str, Protocol] = {}
+        self._trainings: dict[str, dict[str, Any]] = {}
         self._searches: dict[str, dict[str, Any]] = {}
 
     def row(self, task: Task) -> dict[str, Any]:
@@ -70,7 +70,6 @@ class _Reader:
     def _augment(self, task: Task) -> dict[str, Any]:
         given = task.parameters
         target, is_proxy = self._label(given["target"])
-        training = self._protocol(given["protocol"], given["settings"])
         origin = self._searches.get(given["search"])
         if origin is None:
             method = given.get("known") or given["method"] or None
@@ -78,8 +77,7 @@ class _Reader:
         return origin | {
             "target": target,
             "augment_seed": given["seed"],
-            "protocol": training.label,
-            "cells": training.cells,
+            **self._training(given["protocol"], given["settings"]),
         }
 
     def _label(self, asked: dict[str, Any]) -> tuple[str, bool]:
@@ -89,8 +87,9 @@ class _Reader:
             self._labels[text] = source.label, source.proxy is not None
         return self._labels[text]
 
-    def _protocol(self, name: str, settings: dict[str, Any]) -> Protocol:
+    def _training(self, name: str, settings: dict[str, Any]) -> dict[str, Any]:
         text = canonical([name, settings])
-        if text not in self._protocols:
-            self._protocols[text] = protocol(name, **settings)
-        return self._protocols[text]
+        if text not in self._trainings:
+            training = protocol(name, **settings)
+            self._trainings[text] = {"protocol": training.label, "cells": training.cells}
+        return self._trainings[text]
