@@ -73,6 +73,24 @@ def test_report(tmp_path: Path) -> None:
     assert "What to use for glyphs (synthetic)" in page
 
 
+def test_study(tmp_path: Path) -> None:
+    """A study file of three tasks: planned, priced by probes, run, decided, reported."""
+    small = "{cells: 3, channels: 4, resolution: 8, batch: 8, epochs: 1, epoch_images: 64}"
+    (tmp_path / "small.yaml").write_text(
+        "name: small\nmethods: [darts1]\npreset: tiny\n"
+        "settings: {darts1: {cells: 3, channels: 4, resolution: 8, batch: 8, search_images: 32, steps: 4}}\n"
+        "sources: [digits]\ntargets: [digits]\nsearch_seeds: [2]\nrandom: {genotypes: 1}\n"
+        f"protocol: tiny\nprotocol_settings: {small}\n"
+    )
+    notebook = run("study", tmp_path, study="small.yaml", slots=2)
+    assert figures(notebook) == 3
+    shown = str(notebook.cells)
+    assert "The price of what is left of the study small" in shown and "In all about" in shown
+    assert "Predicted against actual" in shown and "wall time" in shown
+    records = Ledger(tmp_path / "runs").study("small")
+    assert records.status().finished and (records.folder / "report" / "report.html").exists()
+
+
 def test_own_method(tmp_path: Path) -> None:
     light = {"models": 1, "random_genotypes": 1, "epochs": 1, "epoch_images": 128}
     notebook = run("own_method", tmp_path, **light, runs=str(tmp_path / "runs"))
