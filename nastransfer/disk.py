@@ -1,30 +1,67 @@
-"""Files that are there whole or not at all: written aside, synced, renamed."""
+"""Files that are there whole or not at all: written aside, synced, renamed. What no write survives is said plainly."""
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+# Faults of the place, not of what was to be written: every other write there would meet them too.
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "files of that size are not allowed here",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "writing there is not allowed",
+    errno.EPERM: "writing there is not allowed",
+}
+
+
+class CannotWrite(OSError):
+    """Nothing can be written at a place: a full or read-only disk, missing rights. What was there is intact."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Over a block that writes at `path`: a fault of the place becomes `CannotWrite`, which says what to do."""
+    try:
+        yield
+    except CannotWrite:
+        raise
+    except OSError as error:
+        if error.errno not in _REASONS:
+            raise
+        raise CannotWrite(
+            error.errno,
+            f"{_REASONS[error.errno]}: {path} could not be written. Nothing that was finished before is lost; make "
+            "room or give the right to write there, then run the same command again",
+        ) from error
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Put `content` at `path`, whole or not at all, also over a crash of the machine."""
+    """Put `content` at `path`, whole or not at all, also over a crash of the machine. `CannotWrite`: see there."""
     save_atomic(path, lambda aside: aside.write_bytes(content))
 
 
 def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
     """Let `save` write a file aside, sync it and rename it to `path`: there whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
-    try:
-        save(aside)
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.{os.getpid()}.aside")
+        try:
+            save(aside)
+            with aside.open("rb") as file:
+                os.fsync(file.fileno())
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import os
 import signal
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 
 class Busy(RuntimeError):
@@ -30,6 +35,44 @@ def lock(path: Path, *, waiting_for: str | None = None) -> Iterator[None]:
             print(f"waiting for {waiting_for} ({path.name})", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def held(path: Path) -> bool:
+    """Whether some process holds the lock of a file right now."""
+    if not path.exists():
+        return False
+    try:
+        with lock(path):
+            return False
+    except Busy:
+        return True
+
+
+def this_process() -> dict[str, Any]:
+    """What tells this process from all others: host, pid, and when it started."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "process_started": _started(os.getpid())}
+
+
+def runs_here(about: Mapping[str, Any]) -> bool:
+    """Whether the process that `this_process` told of still runs on this machine; of another host's, False."""
+    if about["host"] != socket.gethostname():
+        return False
+    try:
+        zombie = psutil.Process(about["pid"]).status() == psutil.STATUS_ZOMBIE
+        return not zombie and about["process_started"] == _started(about["pid"])
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _started(pid: int) -> float | str:
+    """When a process started: on Linux by the count of the boot that it belongs to, which no change of clock moves."""
+    boot, about = Path("/proc/sys/kernel/random/boot_id"), Path(f"/proc/{pid}/stat")
+    try:
+        # The name in parentheses may hold anything; 22nd of all fields: ticks since the boot.
+        ticks = about.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+        return f"{boot.read_text(encoding='utf-8').strip()}+{ticks}"
+    except (OSError, IndexError):
+        return psutil.Process(pid).create_time()
 
 
 def end_with_parent(how: signal.Signals = signal.SIGTERM) -> None:

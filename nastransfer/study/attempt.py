@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import psutil
 
 from nastransfer.data.manifest import Manifest
-from nastransfer.disk import save_atomic, write_atomic
+from nastransfer.disk import save_atomic, write_atomic, writing
+from nastransfer.processes import runs_here, this_process
+from nastransfer.study.failures import MAY_PASS, Cause, cause_recorded
 from nastransfer.study.frame import SCHEMA
 from nastransfer.study.plan import Task
 from nastransfer.study.records import (
     CorruptRecord,
     append_line,
     event_line,
+    read_last_line,
     read_lines,
     read_record,
     write_record,
@@ -57,14 +59,14 @@ class Attempt:
         """
         for stale in ("failure.json",) if self.checkpoints() else ("events.jsonl", "failure.json"):
             (self.folder / stale).unlink(missing_ok=True)
-        process = psutil.Process()
-        owner = {"host": socket.gethostname(), "pid": process.pid, "process_started": process.create_time()}
-        values = {"task": task.to_json(), "owner": owner, "machine": machine, "started_at": time.time()}
+        about = {"task": task.to_json(), "owner": this_process(), "machine": machine}
+        values = {**about, "started_at": time.time()}
         write_record(self.folder / "task.json", values)
 
     def release(self) -> None:
         """An interrupted try: nobody answers for it any more, so the next one may take it up in its place."""
-        (self.folder / "task.json").unlink(missing_ok=True)
+        with writing(self.folder / "task.json"):
+            (self.folder / "task.json").unlink(missing_ok=True)
 
     def checkpoints(self) -> list[Path]:
         """Saved states of unfinished work (`nastransfer.train.checkpoint`)."""
@@ -87,6 +89,9 @@ class Attempt:
 
     def events(self) -> list[dict[str, Any]]:
         return read_lines(self.folder / "events.jsonl")
+
+    def last_event(self) -> dict[str, Any] | None:
+        return read_last_line(self.folder / "events.jsonl")
 
     def write_frame(self, name: str, frame: pl.DataFrame) -> None:
         """Write a table of the run (`history`, `classes`)."""
@@ -118,9 +123,9 @@ class Attempt:
         (self.folder / "failure.json").unlink(missing_ok=True)
         write_record(self.folder / "result.json", {**values, "finished_at": time.time()})
 
-    def fail(self, error: str, trace: str, *, died: bool = False) -> None:
-        """Record why the attempt ended without a result. `died`: its process ended without a word, the work did not."""
-        said = {"error": error[:2000], "trace": trace[-6000:], "died": died, "at": time.time()}
+    def fail(self, error: str, trace: str, *, cause: Cause = Cause.ERROR) -> None:
+        """Record why the attempt ended without a result; `cause` says whether another try may do better."""
+        said = {"error": error[:2000], "trace": trace[-6000:], "cause": cause.value, "at": time.time()}
         write_record(self.folder / "failure.json", said)
 
     def asked(self) -> dict[str, Any] | None:
@@ -140,8 +145,14 @@ class Attempt:
         return result
 
     def failure(self) -> dict[str, Any] | None:
+        """Why it ended without a result (error, trace, cause, at), where it did."""
         path = self.folder / "failure.json"
         return read_record(path) if path.exists() else None
+
+    def cause(self) -> Cause | None:
+        """The cause of its failure, where it failed."""
+        failure = self.failure()
+        return None if failure is None else cause_recorded(failure)
 
     def alive(self) -> bool:
         """Whether the process that answers for it still runs on this machine; elsewhere: an event within 2 minutes."""
@@ -152,18 +163,13 @@ class Attempt:
         if owner["host"] != socket.gethostname():
             files = [path for name in ("events.jsonl", "task.json") if (path := self.folder / name).exists()]
             return any(time.time() - path.stat().st_mtime < 120 for path in files)
-        try:
-            process = psutil.Process(owner["pid"])
-            same = abs(process.create_time() - owner["process_started"]) < 1.0
-            return same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
+        return runs_here(owner)
 
     def resumable(self) -> bool:
         """Whether the task goes on here: nobody works on it, and it neither ended nor failed by itself."""
         state = self.state()
         if state == "failed":
-            return bool(self.checkpoints()) and bool((self.failure() or {}).get("died"))
+            return bool(self.checkpoints()) and self.cause() in MAY_PASS
         return state == "pending" or (state == "running" and self._is_own())
 
     def _is_own(self) -> bool:

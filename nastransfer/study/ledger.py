@@ -23,7 +23,7 @@ from typing import Any
 
 import polars as pl
 
-from nastransfer.disk import write_atomic
+from nastransfer.disk import write_atomic, writing
 from nastransfer.search.plugins import Plugin
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.frame import results_frame
@@ -104,6 +104,20 @@ class StudyRecords:
         """Attempts on disk, oldest name first; of one task where its id is given."""
         return (Attempt(self.folder / path) for path in attempt_paths(self.folder, KINDS, task_id))
 
+    def last_event(self, task: Task) -> dict[str, Any] | None:
+        """The newest event of a task's attempts."""
+        events = [event for one in self._own(task) if (event := one.last_event()) is not None]
+        return max(events, key=lambda event: event["at"], default=None)
+
+    def logs(self, task: Task) -> list[Path]:
+        """What the task's processes printed, one file each that may hold several tries, the newest last."""
+        return sorted(self.task_folder(task).glob("log*.txt"), key=lambda path: path.stat().st_mtime_ns)
+
+    def _own(self, task: Task) -> Iterator[Attempt]:
+        """Attempts in the folder that a task has in this plan."""
+        folder = self.task_folder(task)
+        return (Attempt(path) for path in sorted(folder.glob("*")) if path.is_dir())
+
     def open_attempt(self, task: Task) -> Attempt:
         """The attempt to work in: an interrupted one in its place, else a new folder."""
         for attempt in self.attempts(task.id):
@@ -114,7 +128,8 @@ class StudyRecords:
                 continue
         stamp = f"{socket.gethostname()}-{time.time_ns()}"
         folder = self.task_folder(task) / hashlib.blake2b(stamp.encode(), digest_size=4).hexdigest()
-        folder.mkdir(parents=True)
+        with writing(folder):
+            folder.mkdir(parents=True)
         return Attempt(folder)
 
     def finished(self, task_id: str) -> Attempt | None:
@@ -170,7 +185,8 @@ class StudyRecords:
     def lock_path(self, key: str) -> Path:
         """A file to lock while the work named by a task id or result key is done."""
         folder = self.folder / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         return folder / key
 
     def write_report(self, name: str, text: str) -> Path:

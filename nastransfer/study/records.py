@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nastransfer.disk import write_atomic
+from nastransfer.disk import write_atomic, writing
+
+# More than any event: the last ones are read from here on.
+LAST_BYTES = 16_384
 
 
 class CorruptRecord(ValueError):
@@ -51,16 +54,28 @@ def event_line(values: Mapping[str, Any]) -> bytes:
 
 def append_line(path: Path, values: Mapping[str, Any]) -> None:
     """Append one event."""
-    with path.open("ab") as file:
+    with writing(path), path.open("ab") as file:
         file.write(event_line(values))
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The events of a file in order. Lines that fail their check (a torn last line is normal) are left out."""
+    return _checked(path.read_bytes()) if path.exists() else []
+
+
+def read_last_line(path: Path) -> dict[str, Any] | None:
+    """The last event of a file, without reading all of it; None where it has none."""
     if not path.exists():
-        return []
+        return None
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LAST_BYTES))
+        events = _checked(file.read())
+    return events[-1] if events else None
+
+
+def _checked(content: bytes) -> list[dict[str, Any]]:
     events = []
-    for line in path.read_bytes().splitlines():
+    for line in content.splitlines():
         stated, _, text = line.partition(b" ")
         if stated == b"%08x" % zlib.crc32(text):
             events.append(json.loads(text))

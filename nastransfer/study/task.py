@@ -14,9 +14,11 @@ import polars as pl
 from tqdm.auto import tqdm
 
 from nastransfer.data.manifest import Manifest
+from nastransfer.disk import CannotWrite
 from nastransfer.processes import Busy, end_with_parent, lock
 from nastransfer.search.watched import COLLAPSE_WARNING, in_words
 from nastransfer.study.attempt import Attempt
+from nastransfer.study.failures import cause_of
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
 from nastransfer.study.outcome import TABLES, Outcome, Work
@@ -74,13 +76,12 @@ class RunningTask:
             started = time.perf_counter()
             try:
                 self._outcome = yield from self._work.steps(self.attempt.folder)
-            except Exception as error:
-                self.attempt.fail(f"{type(error).__name__}: {error}", traceback.format_exc())
-                raise
-            except (
-                BaseException
-            ):  # Ctrl-C, or a loop left early: iterating again starts over in the same place
+            except (CannotWrite, KeyboardInterrupt, GeneratorExit):
+                # A full disk, Ctrl-C, or a loop left early: the next try goes on in the same place.
                 self.attempt.release()
+                raise
+            except Exception as error:
+                _fail(self.attempt, error)
                 raise
             # Work that went on from an earlier part of itself has counted that part's time as well.
             seconds = max(time.perf_counter() - started, self._outcome.numbers.get("seconds") or 0.0)
@@ -227,9 +228,13 @@ def begin(kind: str, values: Mapping[str, Any]) -> RunningTask:
     try:
         work = prepare(given, records)
     except Exception as error:
-        attempt.fail(f"{type(error).__name__}: {error}", traceback.format_exc())
+        _fail(attempt, error)
         raise
     return RunningTask(task, records, attempt, work)
+
+
+def _fail(attempt: Attempt, error: Exception) -> None:
+    attempt.fail(f"{type(error).__name__}: {error}", traceback.format_exc(), cause=cause_of(error))
 
 
 # Locks of tasks that were begun by hand in this process: beginning one again here goes on with it.

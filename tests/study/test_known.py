@@ -162,6 +162,6 @@ def test_the_notebook_of_a_network_without_cells_runs_to_its_end(
     records = Ledger(tmp_path).study("mine")
     records.write_plan([task])
     assert execute(tmp_path, "mine", task.id) == 0
-    assert records.complete(task.id)
+    assert records.complete() == {task.id}
     attempt = records.finished(task.id)
     assert attempt is not None and attempt.weights.is_file()

@@ -1,27 +1,32 @@
 """One task in a process of its own: its notebook, executed by papermill, kept beside its record.
 
-`python -m nastransfer.study.executors.notebook RUNS STUDY TASK_ID`. Exit status 0: done; 1: failed (its record says
-why); 75: another process works on this task.
+`python -m nastransfer.study.executors.notebook RUNS STUDY TASK_ID [DEVICES]`. Exit status: see `Exit`.
+With `--ahead` the process gets ready for such a task and waits for a line of JSON, `{"task_id": ..., "devices": ...,
+"environment": {...}}`, or for the end of its input, which sends it home.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from nastransfer.disk import write_atomic
+from nastransfer.disk import CannotWrite
 from nastransfer.processes import Busy, end_with_parent, lock
 from nastransfer.study.attempt import Attempt
+from nastransfer.study.executors.kernel import Kernel
+from nastransfer.study.executors.output import ATOMIC, AtomicNotebook
+from nastransfer.study.executors.process import Exit
+from nastransfer.study.executors.warm import needs
+from nastransfer.study.failures import Cause, cause_named
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
 from nastransfer.study.plan import Task
 from nastransfer.study.task import ATTEMPT_VARIABLE
-
-BUSY = 75
-ATOMIC = "atomic://"
 
 
 def notebooks_folder() -> Path:
@@ -34,50 +39,110 @@ def notebooks_folder() -> Path:
     return folder
 
 
-def execute(runs: Path, study: str, task_id: str) -> int:
-    """Run one task of a study's plan; returns the exit status."""
+def task_notebook(task: Task) -> Path:
+    """The notebook of a task's kind."""
+    return notebooks_folder() / f"{task.kind}.ipynb"
+
+
+def execute(runs: Path, study: str, task_id: str, devices: int = 1, kernel: Kernel | None = None) -> Exit:
+    """Run one task of a study's plan, in a kernel that was started ahead where there is one."""
     records = Ledger(runs).study(study)
+    task = _planned(records, task_id)
+    try:
+        with lock(records.lock_path(task.id)):
+            return _execute(records, task, devices, kernel)
+    except Busy:
+        return Exit.BUSY
+    except CannotWrite as error:
+        sys.stderr.write(f"{error}\n")
+        return Exit.CANNOT_WRITE
+
+
+def wait_and_execute(runs: Path, study: str, task_id: str) -> Exit:
+    """Get ready for a task like this one, wait for the word which one it is, run it."""
+    _papermill()
+    kernel = Kernel()
+    try:
+        task = _planned(Ledger(runs).study(study), task_id)
+        kernel.warm(needs(task_notebook(task), task))
+        line = sys.stdin.readline()
+        if not line:
+            return Exit.DONE
+        told = json.loads(line)
+        kernel.set_environment(told["environment"])
+        return execute(runs, study, told["task_id"], told["devices"], kernel)
+    finally:
+        kernel.end()
+
+
+def _planned(records: StudyRecords, task_id: str) -> Task:
     task = records.planned(task_id)
     if task is None:
         raise ValueError(
-            f"task {task_id} is no longer in the plan of {study!r}: another study file replaced it"
+            f"task {task_id} is no longer in the plan of {records.name!r}: another study file replaced it"
         )
-    try:
-        with lock(records.lock_path(task.id)):
-            return _execute(records, task)
-    except Busy:
-        return BUSY
+    return task
 
 
-def _execute(records: StudyRecords, task: Task) -> int:
+def _execute(records: StudyRecords, task: Task, devices: int, kernel: Kernel | None) -> Exit:
     before = records.finished(task.id)
     if before is not None:
         before.clear_checkpoints()
         if not before.notebook_in_progress.exists():
-            return 0
+            return Exit.DONE
     attempt = before if before is not None else records.open_attempt(task)
     if before is None:
         attempt.start(task, machine())  # the kernel takes over when it is up
     parameters = {**task.parameters, "study": records.name, "runs": str(records.folder.parent.resolve())}
-    error = _papermill(notebooks_folder() / f"{task.kind}.ipynb", attempt, parameters)
+    if task.kind == "augment" and devices > 1:
+        parameters["devices"] = devices
+    error = _run(task_notebook(task), attempt, parameters, kernel)
     if error is not None and attempt.result() is None and attempt.failure() is None:
-        attempt.fail(error.strip().splitlines()[-1], error, died=True)
+        cause, said = error
+        attempt.fail(said.strip().splitlines()[-1], said, cause=cause)
     if attempt.notebook_in_progress.exists() and (error is None or attempt.result() is None):
         attempt.notebook_in_progress.replace(attempt.notebook)
-    return 0 if attempt.result() is not None else 1
+    return Exit.DONE if attempt.result() is not None else Exit.FAILED
 
 
-def _papermill(notebook: Path, attempt: Attempt, parameters: dict[str, Any]) -> str | None:
-    """Execute a notebook into the attempt's folder; the text of the error, or None."""
+def _papermill() -> Any:
+    # A check of international addresses, which notebooks have none of, compiles its grammar for a second at import.
+    # In front of an empty module, the import of its names fails, which those who want them expect.
+    sys.modules.setdefault("rfc3987_syntax", ModuleType("rfc3987_syntax"))
     import papermill
-    from papermill.exceptions import PapermillExecutionError
-    from papermill.iorw import papermill_io
 
-    papermill_io.register(ATOMIC, _AtomicNotebook())
-    os.environ[ATTEMPT_VARIABLE] = str(attempt.folder)
-    # The kernel's debugger warns about frozen modules otherwise.
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    return papermill
+
+
+def _run(
+    notebook: Path, attempt: Attempt, parameters: dict[str, Any], kernel: Kernel | None
+) -> tuple[Cause, str] | None:
+    """Execute a notebook into the attempt's folder; cause and text of the error, or None."""
+    papermill = _papermill()
+    from papermill.exceptions import PapermillExecutionError
+
     try:
+        _execute_notebook(papermill, notebook, attempt, parameters, kernel)
+    except PapermillExecutionError as error:
+        cause = cause_named([error.ename], error.evalue)
+        if cause == Cause.CANNOT_WRITE:
+            raise CannotWrite(0, error.evalue) from None
+        return cause, "\n".join([*error.traceback, f"{error.ename}: {error.evalue}"])
+    except CannotWrite:
+        raise
+    except Exception as error:  # noqa: BLE001 (a kernel that died: whatever it was, the task needs a record of it)
+        return Cause.DIED, f"{type(error).__name__}: {error}"
+    return None
+
+
+def _execute_notebook(
+    papermill: Any, notebook: Path, attempt: Attempt, parameters: dict[str, Any], kernel: Kernel | None
+) -> None:
+    output = AtomicNotebook()
+    papermill.iorw.papermill_io.register(ATOMIC, output)
+    own = kernel or Kernel()
+    try:
+        own.set_environment({ATTEMPT_VARIABLE: str(attempt.folder)})
         papermill.execute_notebook(
             str(notebook),
             ATOMIC + str(attempt.notebook_in_progress),
@@ -85,30 +150,31 @@ def _papermill(notebook: Path, attempt: Attempt, parameters: dict[str, Any]) -> 
             kernel_name="python3",
             progress_bar=False,
             log_output=False,
+            km=own.manager,
         )
-    except PapermillExecutionError as error:
-        return "\n".join([*error.traceback, f"{error.ename}: {error.evalue}"])
-    except Exception as error:  # noqa: BLE001 (a kernel that died: whatever it was, the task needs a record of it)
-        return f"{type(error).__name__}: {error}"
-    return None
-
-
-class _AtomicNotebook:
-    """papermill writes with a plain open-and-write, which a kill can tear; this writes aside and renames."""
-
-    def write(self, content: str, path: str) -> None:
-        write_atomic(Path(path.removeprefix(ATOMIC)), content.encode())
-
-    def pretty_path(self, path: str) -> str:
-        return path.removeprefix(ATOMIC)
+    finally:
+        own.end()
+        output.finish()
 
 
 def _leave(*_: object) -> None:
-    """On SIGTERM leave by exception, so that papermill shuts the kernel down."""
+    """On SIGTERM leave by exception, so that the kernel is ended."""
     sys.exit(128 + signal.SIGTERM)
 
 
-if __name__ == "__main__":
+def main(words: list[str]) -> int:
+    """The command line of this module."""
     end_with_parent()
     signal.signal(signal.SIGTERM, _leave)
-    sys.exit(execute(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = (
+        "1"  # the kernel's debugger warns of frozen modules otherwise
+    )
+    ahead = "--ahead" in words
+    runs, study, task_id, *devices = [word for word in words if word != "--ahead"]
+    if ahead:
+        return wait_and_execute(Path(runs), study, task_id)
+    return execute(Path(runs), study, task_id, int(devices[0]) if devices else 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
