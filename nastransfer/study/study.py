@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from nastransfer.study.estimate import Estimate, estimate_study
-from nastransfer.study.executors.local import Summary, run
+from nastransfer.study.executors.local import Options, Summary, run
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.plan import Task, plan_study
 from nastransfer.study.plan_frame import plan_frame
@@ -64,10 +64,13 @@ class Study:
         self.check_data()
         return estimate_study(self.spec, self.plan(), runs, slots)
 
-    def run(self, runs: str | Path = "runs", slots: int | None = None) -> Summary:
+    def run(
+        self, runs: str | Path = "runs", slots: int | None = None, *, options: Options | None = None
+    ) -> Summary:
         """Run what is not done yet, `slots` tasks side by side; a second call runs nothing again.
 
-        `StudyFailed` if tasks failed: it names them, why, and where to look.
+        `options` (instead of `slots`) says more: tries, devices. `StudyFailed` if tasks failed: it names them, why, and
+        where to look. `CannotWrite` (an `OSError`) where records cannot be written.
         """
         self.check_data()
         records = self.records(runs)
@@ -75,7 +78,7 @@ class Study:
         for plugin in self.spec.plugins:
             records.keep_plugin(plugin)
         records.write_plan(tasks)
-        summary = run(records, tasks, slots)
+        summary = run(records, tasks, slots, options)
         if summary.failed or summary.blocked:
             raise StudyFailed(_failures(summary, tasks), summary)
         return summary
