@@ -26,15 +26,26 @@ def lock(path: Path, *, waiting_for: str | None = None) -> Iterator[None]:
 
     Where another process holds it: `Busy`, or (with `waiting_for`, which says what) a line of notice and a wait.
     """
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waiting_for is None:
-                raise Busy(f"another process holds {path}") from None
-            print(f"waiting for {waiting_for} ({path.name})", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    while True:
+        with path.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if waiting_for is None:
+                    raise Busy(f"another process holds {path}") from None
+                print(f"waiting for {waiting_for} ({path.name})", flush=True)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_at(file.fileno(), path):
+                yield
+                return
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still the one of that name: who tidies up may have removed it meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def held(path: Path) -> bool:

@@ -32,7 +32,7 @@ from nastransfer.study.plan import KINDS, Task
 from nastransfer.study.published import published as published_rows
 from nastransfer.study.records import CorruptRecord
 from nastransfer.study.spec import NAME
-from nastransfer.study.status import STATES, StudyStatus, count
+from nastransfer.study.status import STATES, StudyStatus, count, task_states
 
 __all__ = ["STATES", "Ledger", "StudyRecords", "StudyStatus", "locate", "results"]
 
@@ -201,6 +201,10 @@ class StudyRecords:
 
     def _results(self, task_id: str | None = None) -> Iterator[Found]:
         return (found for found in self._index.found(KINDS, task_id) if found.result is not None)
+
+    def states(self) -> dict[str, str]:
+        """The state of every task of the plan by its id: pending, running, done or failed."""
+        return task_states(self.plan(), self.folder, self._index.found(KINDS))
 
     def status(self) -> StudyStatus:
         """Where the study stands, task by task of its plan, and what could not be read."""

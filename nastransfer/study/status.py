@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nastransfer.study.attempt import Attempt
+from nastransfer.study.failures import cause_recorded
 from nastransfer.study.index import Found
 from nastransfer.study.plan import Task
 from nastransfer.study.records import CorruptRecord
@@ -37,29 +38,49 @@ class StudyStatus:
         return self.tasks > 0 and self.total("done") == self.tasks
 
 
+def task_states(tasks: list[Task], folder: Path, found: Iterable[Found]) -> dict[str, str]:
+    """The state of each task by its id, whatever cannot be read."""
+    states, _ = _attempt_states(folder, found)
+    return {task.id: _state(states.get(task.id, {})) for task in tasks}
+
+
 def count(status: StudyStatus, tasks: list[Task], folder: Path, found: Iterable[Found]) -> None:
     """Fill in a status from the tasks of a plan and the attempts found in the study's folder."""
+    states, unreadable = _attempt_states(folder, found)
+    status.unreadable += unreadable
+    for task in tasks:
+        attempts = states.get(task.id, {})
+        state = _state(attempts)
+        status.counts.setdefault(task.kind, dict.fromkeys(STATES, 0))[state] += 1
+        about = {"id": task.id, "kind": task.kind, "slug": task.slug}
+        if state == "running":
+            status.running.append({**about, **(attempts[state].last_event() or {})})
+        if state == "failed":
+            failure = attempts[state].failure() or {}
+            run = attempts[state].folder.relative_to(folder.parent).as_posix()
+            said = {"run": run, "error": failure.get("error"), "cause": cause_recorded(failure).value}
+            status.failed.append({**about, **said})
+
+
+def _state(attempts: Mapping[str, Attempt]) -> str:
+    return next((state for state in ("done", "running", "failed") if state in attempts), "pending")
+
+
+def _attempt_states(
+    folder: Path, found: Iterable[Found]
+) -> tuple[dict[str, dict[str, Attempt]], list[tuple[str, str]]]:
+    """Task id -> state -> an attempt in that state; and (path, reason) of attempts that cannot be read."""
     states: dict[str, dict[str, Attempt]] = {}
+    unreadable = []
     for one in found:
         attempt = Attempt(folder / one.path)
         try:
             state = "done" if one.result is not None else _unfinished(attempt, one.problem)
         except CorruptRecord as error:
-            status.unreadable.append((f"{folder.name}/{one.path}", str(error)))
+            unreadable.append((f"{folder.name}/{one.path}", str(error)))
             continue
         states.setdefault(one.task_id, {})[state] = attempt
-    for task in tasks:
-        attempts = states.get(task.id, {})
-        state = next((state for state in ("done", "running", "failed") if state in attempts), "pending")
-        status.counts.setdefault(task.kind, dict.fromkeys(STATES, 0))[state] += 1
-        about = {"id": task.id, "kind": task.kind, "slug": task.slug}
-        if state == "running":
-            latest = attempts[state].events()[-1:]
-            status.running.append({**about, **(latest[0] if latest else {})})
-        if state == "failed":
-            failure = attempts[state].failure() or {}
-            run = attempts[state].folder.relative_to(folder.parent).as_posix()
-            status.failed.append({**about, "run": run, "error": failure.get("error")})
+    return states, unreadable
 
 
 def _unfinished(attempt: Attempt, problem: str | None) -> str:
