@@ -102,12 +102,16 @@ class SearchRecipe:
 
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """How networks are trained: a protocol, resolved once for all trainings that share it."""
+    """How networks are trained: a protocol, resolved once for all trainings that share it.
+
+    `text`: all its settings as canonical JSON; `changed`: those that differ from the named ones, as its label has them.
+    """
 
     name: str
     settings: dict[str, Any]
     training: Protocol
     text: str
+    changed: str
     keep_weights: bool = False
     allow_target_test: bool = False
 
@@ -118,7 +122,8 @@ class TrainingRecipe:
         """`ValueError` for a name or setting that is not there, or a value out of range."""
         training = protocol(name, **settings)
         text = canonical(training.model_dump(mode="json"))
-        return cls(name, settings, training, text, keep_weights, allow_target_test)
+        changed = training.label.removeprefix(name)
+        return cls(name, settings, training, text, changed, keep_weights, allow_target_test)
 
     def of_search(
         self, search: str, slug: str, target: Source, seed: int, feeds: tuple[str, ...] = ()
@@ -173,7 +178,7 @@ class TrainingRecipe:
             "protocol": self.text,
             "parents": canonical(parents),
         }
-        slug = _slug(origin, "to", target.label, seed)
+        slug = _slug(origin, "to", target.label, self.changed, seed)
         return Task(_identity("augment", asked), "augment", slug, parameters, parents, feeds)
 
 
