@@ -87,7 +87,7 @@ def test_photographs_crosses_five_sources_with_three_targets() -> None:
     tasks = plan_study(load_spec("photographs"))
     frame = plan_frame(tasks)
     assert frame.group_by("kind").len().sort("kind").rows() == [
-        ("augment", 396),
+        ("augment", 372),
         ("proxy", 3),
         ("search", 100),
     ]
@@ -106,7 +106,7 @@ def test_photographs_crosses_five_sources_with_three_targets() -> None:
     assert routes.height == 3 * 3 + 2
     assert routes["len"].unique().to_list() == [20]
     again = trained.filter(augment_seed=3)
-    assert again.group_by("target").len().sort("target").rows() == [("cifar100", 24), ("flowers102", 24)]
+    assert again.group_by("target").len().rows() == [("flowers102", 24)]
 
 
 def test_a_plan_as_a_frame_says_what_each_task_is() -> None:
