@@ -21,6 +21,7 @@ from nastransfer.study.records import (
     CorruptRecord,
     append_line,
     event_line,
+    file_digest,
     read_last_line,
     read_lines,
     read_record,
@@ -102,6 +103,7 @@ class Attempt:
         path = self.folder / f"{name}.parquet"
         if not path.exists():
             return None
+        self._check(path)
         try:
             return pl.read_parquet(path)
         except pl.exceptions.PolarsError as error:
@@ -113,15 +115,27 @@ class Attempt:
     def read_manifest(self) -> Manifest | None:
         """The manifest of a proxy, None where there is none or it cannot be read (it can be built again)."""
         path = self.folder / "manifest.parquet"
+        if not path.exists():
+            return None
         try:
-            return Manifest.load(path) if path.exists() else None
+            self._check(path)
+            return Manifest.load(path)
         except ValueError:
             return None
+
+    def _check(self, table: Path) -> None:
+        """`CorruptRecord` where a table is not what the result says of it; one without a result is not checked."""
+        said = ((self.result() or {}).get("tables") or {}).get(table.stem)
+        if said is not None and said != file_digest(table):
+            raise CorruptRecord(
+                f"{table}: its digest is not the one in the result: changed after it was written"
+            )
 
     def publish(self, values: dict[str, Any]) -> None:
         """The result, last of all. From now on the task is done."""
         (self.folder / "failure.json").unlink(missing_ok=True)
-        write_record(self.folder / "result.json", {**values, "finished_at": time.time()})
+        tables = {path.stem: file_digest(path) for path in sorted(self.folder.glob("*.parquet"))}
+        write_record(self.folder / "result.json", {**values, "tables": tables, "finished_at": time.time()})
 
     def fail(self, error: str, trace: str, *, cause: Cause = Cause.ERROR) -> None:
         """Record why the attempt ended without a result; `cause` says whether another try may do better."""

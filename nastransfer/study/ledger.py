@@ -14,7 +14,6 @@ Everything but the plan is derived from the attempts, so two people's folders of
 from __future__ import annotations
 
 import hashlib
-import json
 import socket
 import time
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from nastransfer.study.attempt import Attempt
 from nastransfer.study.frame import results_frame
 from nastransfer.study.index import Found, ResultIndex, attempt_paths, result_index
 from nastransfer.study.plan import KINDS, Task
+from nastransfer.study.plan_file import find_planned, plan_bytes, read_plan
 from nastransfer.study.published import published as published_rows
 from nastransfer.study.records import CorruptRecord
 from nastransfer.study.spec import NAME
@@ -75,27 +75,17 @@ class StudyRecords:
 
     def write_plan(self, tasks: list[Task]) -> None:
         """Write the plan; tasks of an earlier plan that are no longer asked for keep their records."""
-        lines = "".join(json.dumps(task.to_json(), separators=(",", ":")) + "\n" for task in tasks)
-        path = self.folder / "plan.jsonl"
-        if not path.exists() or path.read_text(encoding="utf-8") != lines:
-            write_atomic(path, lines.encode())
+        content, path = plan_bytes(tasks), self.folder / "plan.jsonl"
+        if not path.exists() or path.read_bytes() != content:
+            write_atomic(path, content)
 
     def plan(self) -> list[Task]:
-        path = self.folder / "plan.jsonl"
-        if not path.exists():
-            return []
-        return [_task(path, line) for line in path.read_bytes().splitlines()]
+        """The tasks as they were planned; `CorruptRecord` where that file is damaged."""
+        return read_plan(self.folder / "plan.jsonl")
 
     def planned(self, task_id: str) -> Task | None:
         """The task of this id in the plan, without reading all others; None where it has none."""
-        path = self.folder / "plan.jsonl"
-        if not path.exists():
-            return None
-        with path.open("rb") as lines:
-            for line in lines:
-                if task_id.encode() in line and (task := _task(path, line)).id == task_id:
-                    return task
-        return None
+        return find_planned(self.folder / "plan.jsonl", task_id)
 
     def task_folder(self, task: Task) -> Path:
         return self.folder / task.kind / f"{task.slug}-{task.id}"
@@ -244,13 +234,6 @@ class StudyRecords:
             row = result["labels"] | result["numbers"]
             rows.append({**row, "run": f"{self.name}/{found.path}", "study": self.name, "origin": origin})
         return results_frame(rows)
-
-
-def _task(plan: Path, line: bytes) -> Task:
-    try:
-        return Task.from_json(json.loads(line))
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptRecord(f"{plan}: not a plan ({error}); run the study again to write it anew") from None
 
 
 def _order(found: Found) -> tuple[float, str]:

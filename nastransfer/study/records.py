@@ -16,6 +16,7 @@ from nastransfer.disk import write_atomic, writing
 
 # More than any event: the last ones are read from here on.
 LAST_BYTES = 16_384
+_CRC = b',"crc":"'
 
 
 class CorruptRecord(ValueError):
@@ -24,7 +25,12 @@ class CorruptRecord(ValueError):
 
 def write_record(path: Path, values: Mapping[str, Any]) -> None:
     """Publish plain values as a self-checking JSON file."""
-    write_atomic(path, json.dumps({**values, "checksum": _checksum(values)}, indent=1).encode() + b"\n")
+    write_atomic(path, record_bytes(values))
+
+
+def record_bytes(values: Mapping[str, Any]) -> bytes:
+    """What such a file holds."""
+    return json.dumps({**values, "checksum": _checksum(values)}, indent=1).encode() + b"\n"
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -41,9 +47,30 @@ def read_record(path: Path) -> dict[str, Any]:
     return values
 
 
+def file_digest(path: Path) -> str:
+    """16 hex digits of what a file holds."""
+    return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+
+
 def _checksum(values: Mapping[str, Any]) -> str:
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def self_checking(values: Mapping[str, Any]) -> bytes:
+    """One line of JSON whose last value is the CRC-32 of what stands before it, in 8 hex digits."""
+    text = json.dumps(values, separators=(",", ":")).encode()[:-1]
+    return b'%s%s%08x"}\n' % (text, _CRC, zlib.crc32(text))
+
+
+def checked(line: bytes) -> dict[str, Any]:
+    """The values of such a line; `ValueError` where it is not what was written. A line without a CRC is not checked."""
+    text, stated, crc = line.rstrip().rpartition(_CRC)
+    if stated and crc[:8] != b"%08x" % zlib.crc32(text):
+        raise ValueError("its check does not fit: changed after it was written")
+    values: dict[str, Any] = json.loads(line)
+    values.pop("crc", None)
+    return values
 
 
 def event_line(values: Mapping[str, Any]) -> bytes:
@@ -60,7 +87,7 @@ def append_line(path: Path, values: Mapping[str, Any]) -> None:
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """The events of a file in order. Lines that fail their check (a torn last line is normal) are left out."""
-    return _checked(path.read_bytes()) if path.exists() else []
+    return _intact(path.read_bytes()) if path.exists() else []
 
 
 def read_last_line(path: Path) -> dict[str, Any] | None:
@@ -69,11 +96,11 @@ def read_last_line(path: Path) -> dict[str, Any] | None:
         return None
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - LAST_BYTES))
-        events = _checked(file.read())
+        events = _intact(file.read())
     return events[-1] if events else None
 
 
-def _checked(content: bytes) -> list[dict[str, Any]]:
+def _intact(content: bytes) -> list[dict[str, Any]]:
     events = []
     for line in content.splitlines():
         stated, _, text = line.partition(b" ")
