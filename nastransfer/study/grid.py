@@ -38,7 +38,10 @@ class RandomBaseline(Strict):
     genotypes: int = Field(ge=1, le=10_000, description="genotypes a target")
     seed: Seed = Field(default=2, description="seed of the draw; the genotypes are the same for every target")
     rank_agreement: int = Field(
-        default=0, ge=0, description="how many of them are also trained on every source, to compare the ranks"
+        default=0,
+        ge=0,
+        description="how many of them are also trained on every source, to compare the ranks: with the grid's first "
+        "protocol and number of cells; a part that names another protocol or cells does not take this over",
     )
 
     @model_validator(mode="after")
@@ -192,14 +195,19 @@ class Grid(Strict):
             name: getattr(self if name in self.model_fields_set else study, name)
             for name in Grid.model_fields
         }
-        if (
-            self.random is not None
-            and study.random is not None
-            and "seed" not in self.random.model_fields_set
-        ):
-            values["random"] = self.random.model_copy(update={"seed": study.random.seed})
+        values["random"] = self._baseline(study)
         values["exclude"] = (*study.exclude, *self.exclude)
         return Grid.model_construct(**values)
+
+    def _baseline(self, study: Grid) -> RandomBaseline | None:
+        if study.random is None or (self.random is None and "random" in self.model_fields_set):
+            return self.random
+        if self.random is not None:
+            seeded = "seed" in self.random.model_fields_set
+            return self.random if seeded else self.random.model_copy(update={"seed": study.random.seed})
+        if self.model_fields_set & {"protocol", "protocol_settings", "cells"}:
+            return study.random.model_copy(update={"rank_agreement": 0})
+        return study.random
 
     def trainings(self) -> Iterator[tuple[str, dict[str, Any], Protocol]]:
         """Each protocol with each number of cells: its name, what is set besides, and both resolved.

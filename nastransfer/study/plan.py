@@ -126,7 +126,7 @@ class _Part:
         count = self.grid.random.rank_agreement if self.grid.random is not None else 0
         for source in self._ranking:
             for (draw, genotype), seed, recipe in product(
-                enumerate(self._random[:count]), self.grid.augment_seeds, self.recipes
+                enumerate(self._random[:count]), self.grid.augment_seeds, self.recipes[:1]
             ):
                 yield recipe.of_genotype(genotype, RANDOM, draw, source, seed, (RANK_AGREEMENT,))
 

@@ -144,6 +144,8 @@ def test_rank_agreement_trains_the_first_random_genotypes_on_sources_that_are_no
     assert {task.id for task in tasks} - {task.id for task in without} == {
         task.id for task in ranked if "digits" in task.slug
     }
+    deeper = plan_study(study("cells: [5, 8]\nalso: [{cells: [9]}, {protocol_settings: {cutout: 4}}]", base))
+    assert uses(deeper)["rank_agreement"] == 4  # one setting, or there would be nothing to compare
     # digits as a target is trained on anyway: tables compare it without being asked to.
     as_target = plan_study(study("also: [{methods: [], targets: [digits], random: {genotypes: 2}}]", base))
     assert uses(as_target)["rank_agreement"] == 2
