@@ -11,6 +11,7 @@ from nastransfer.report.decide import Decision, decision
 from nastransfer.report.whole import Beside, report_files, targets_of
 from nastransfer.stats.decision import TOLERANCE_PERCENT
 from nastransfer.study.ledger import Ledger, StudyRecords, locate, results
+from nastransfer.study.pricing.comparison import predicted_against_actual
 from nastransfer.study.records import CorruptRecord
 from nastransfer.study.spec import Source
 
@@ -76,6 +77,7 @@ def write_report(study: str | Path) -> dict[str, Path]:
     frame, records = results(folder), Ledger(folder.parent).study(folder.name)
     planned = {target: planned_on(records, target) for target in targets_of(frame)}
     status = records.status()
-    beside = Beside(histories(records, frame), planned, (status.tasks, status.total("done")))
+    counts = (status.tasks, status.total("done"))
+    beside = Beside(histories(records, frame), planned, counts, predicted_against_actual(records))
     files = report_files(frame, folder.name, beside)
     return {name: records.write_report(name, text) for name, text in files.items()}

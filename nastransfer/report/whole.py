@@ -20,6 +20,7 @@ from nastransfer.report.markup import html_table
 from nastransfer.report.names import method_name, set_name
 from nastransfer.report.page import Section, page
 from nastransfer.report.parity import cards_html
+from nastransfer.report.price import COMPARED_CAPTION, compared_layout
 from nastransfer.space.genotype import Genotype
 
 _TRAINING = pl.col("kind") == "augment"
@@ -41,12 +42,13 @@ class Beside:
     """What a study's folder knows besides the frame; empty where there is nothing but the frame.
 
     `histories`: run -> its history, for learning curves. `planned`: target -> trainings that the plan has on it.
-    `tasks`: the plan's tasks, and how many of them are finished.
+    `tasks`: the plan's tasks, and how many of them are finished. `compared`: predicted against actual hours.
     """
 
     histories: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     planned: Mapping[str, int | None] = field(default_factory=dict)
     tasks: tuple[int, int] = (0, 0)
+    compared: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def report_files(frame: pl.DataFrame, name: str, beside: Beside | None = None) -> dict[str, str]:
@@ -62,7 +64,7 @@ def report_files(frame: pl.DataFrame, name: str, beside: Beside | None = None) -
     drawn["learning-curves"] = _drawn(Entry(learning_figure.TITLE, curves), shown)
     first, written = _made(first_tables(targets_of(shown), beside.planned), shown)
     last, more = _made(last_tables(), shown)
-    ordered = [*first, *drawn.values(), *last, *_appendix(shown)]
+    ordered = [*first, *drawn.values(), *last, *_appendix(shown, beside)]
     figures = {
         f"figures/{slug}.html": page(f"{name}: {section.title}", [replace(section, title="")], plotly=_PLOTLY)
         for slug, section in drawn.items()
@@ -123,7 +125,7 @@ def _about(frame: pl.DataFrame, beside: Beside) -> tuple[str, ...]:
     return (said, _PUBLISHED)
 
 
-def _appendix(frame: pl.DataFrame) -> list[Section]:
+def _appendix(frame: pl.DataFrame, beside: Beside) -> list[Section]:
     made_on = frame.filter(OWN).select(_MADE_ON).unique().sort(_MADE_ON)
     lines = [
         ["not recorded" if value is None else str(value) for value in row] for row in made_on.iter_rows()
@@ -132,8 +134,16 @@ def _appendix(frame: pl.DataFrame) -> list[Section]:
         *_best_genotype(frame.filter(OWN)),
         Section("The methods against their papers", fragment=cards_html(frame.filter(OWN))),
         Section("How each claim is tested", fragment=claim_rules_html()),
+        *_compared(beside.compared),
         Section("On what machine", fragment=html_table("Machines and versions", _MADE_ON, lines)),
     ]
+
+
+def _compared(compared: pl.DataFrame) -> list[Section]:
+    """The price that was told before the study; nothing where none was."""
+    if compared.is_empty():
+        return []
+    return [Section(COMPARED_CAPTION, fragment=compared_layout(compared).html())]
 
 
 def _best_genotype(own: pl.DataFrame) -> list[Section]:

@@ -7,7 +7,6 @@ the first task is kept beside the plan, so that the report can hold it against w
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,14 @@ from nastransfer.space import cost
 from nastransfer.space.genotype import Genotype
 from nastransfer.study.executors.local import default_slots
 from nastransfer.study.ledger import Ledger
-from nastransfer.study.machine import cores, machine
+from nastransfer.study.machine import machine
 from nastransfer.study.plan import Task, random_genotypes
 from nastransfer.study.pricing.asks import Ask, Measured, group_of, search_ask, training_ask
-from nastransfer.study.pricing.comparison import KEPT, earlier_errors, keep_estimate
+from nastransfer.study.pricing.comparison import earlier_errors, keep_estimate
 from nastransfer.study.pricing.evidence import Evidence, done_tasks, gather, no_results
 from nastransfer.study.pricing.measuring import Setting, measure_all, overhead_of
 from nastransfer.study.pricing.memory import memory_bytes
+from nastransfer.study.pricing.overhead import Overhead
 from nastransfer.study.pricing.prices import from_records, price_tasks
 from nastransfer.study.pricing.resolvable import Resolution, resolution
 from nastransfer.study.pricing.schedule import wall_seconds
@@ -36,6 +36,8 @@ MODEL_ERROR = 0.2
 """Assumed to be off by that besides what probes show (tests/study/test_estimate_slow.py has what was measured)."""
 _NETWORKS = 3
 _HOUR = 3600.0
+# With more than this share of the processor, nobody else used it to speak of.
+_ALONE = 0.9
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Estimate:
     Hours: `work_hours` of all tasks' work together, `overhead_hours` of their starts and notebooks, `wall_hours` of the
     whole on `slots` slots; each may be off by `relative_error` either way, of which `error_from` says where it is from.
     `peak_bytes`: as many of the largest tasks as there are slots, at once. `disk_bytes` stay when all is done.
-    `unknown`: (tasks, reason) of those left out of the totals.
+    `unknown`: (tasks, reason) of those left out of the totals. `cpu_hours`: of the
+    processor, and `alone_hours`: wall time on a machine that nobody else uses.
     """
 
     study: str
@@ -62,6 +65,8 @@ class Estimate:
     memory_bytes: int
     disk_bytes: int
     unknown: tuple[tuple[int, str], ...]
+    cpu_hours: float
+    alone_hours: float
     notes: tuple[str, ...]
     resolution: Resolution
 
@@ -104,7 +109,7 @@ def estimate_study(spec: StudySpec, tasks: Sequence[Task], runs: str | Path, slo
         found=evidence.found,
     ).with_columns(pl.col("overhead_seconds") + pl.col("group").replace_strict(opens, default=0.0))
     model_error, said = earlier_errors(ledger, MODEL_ERROR)
-    estimate = _total(spec, tasks, priced, setting, model_error, said, evidence)
+    estimate = _total(spec, tasks, priced, overhead, setting, (model_error, said), evidence)
     keep_estimate(records, estimate.tasks, _kept(estimate), bool(done))
     return estimate
 
@@ -174,14 +179,16 @@ def _total(
     spec: StudySpec,
     tasks: Sequence[Task],
     priced: pl.DataFrame,
+    overhead: Overhead | None,
     setting: Setting,
-    model_error: float,
-    said: str,
+    model_error: tuple[float, str],
     evidence: Evidence,
 ) -> Estimate:
     left = priced.filter(pl.col("how") != "done")
     known = left.filter(pl.col("seconds").is_not_null())
     held = dict(known.select("id", pl.col("seconds") + pl.col("overhead_seconds")).iter_rows())
+    wall_hours = wall_seconds(tasks, held, setting.slots) / _HOUR
+    cpu_hours, alone_hours = _alone(tasks, known, overhead, setting.slots)
     unknown = left.filter(pl.col("seconds").is_null())["reason"].value_counts().sort("reason")
     return Estimate(
         study=spec.name,
@@ -189,16 +196,18 @@ def _total(
         slots=setting.slots,
         threads=setting.threads,
         device=machine()["device"],
-        wall_hours=wall_seconds(tasks, held, setting.slots) / _HOUR,
+        wall_hours=wall_hours,
         work_hours=float(known["seconds"].sum()) / _HOUR,
         overhead_hours=float(known["overhead_seconds"].sum()) / _HOUR,
-        relative_error=float(np.hypot(model_error, _measured_error(known))),
-        error_from=said,
+        relative_error=float(np.hypot(model_error[0], _measured_error(known))),
+        error_from=model_error[1],
         peak_bytes=_together(left, setting.slots),
         memory_bytes=memory_bytes(),
         disk_bytes=int(priced["disk_bytes"].sum()),
         unknown=tuple((count, reason) for reason, count in unknown.iter_rows()),
-        notes=_notes(),
+        cpu_hours=cpu_hours,
+        alone_hours=alone_hours,
+        notes=_notes(wall_hours, alone_hours),
         resolution=resolution(tasks, priced, evidence.frames, spec.name),
     )
 
@@ -217,18 +226,27 @@ def _together(left: pl.DataFrame, slots: int) -> int | None:
     return int(peaks.sum()) if len(peaks) else None
 
 
-def _notes() -> tuple[str, ...]:
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load <= 1.25 * cores():
+def _alone(
+    tasks: Sequence[Task], known: pl.DataFrame, overhead: Overhead | None, slots: int
+) -> tuple[float, float]:
+    """Processor hours of what is left, and its wall hours on a machine that nobody else uses."""
+    besides = overhead.cpu_seconds if overhead is not None else 0.0
+    each = pl.col("seconds") * pl.col("cpu_share").fill_null(1.0) + besides
+    seconds = dict(known.select("id", each).iter_rows())
+    return sum(seconds.values()) / _HOUR, wall_seconds(tasks, seconds, slots) / _HOUR
+
+
+def _notes(wall_hours: float, alone_hours: float) -> tuple[str, ...]:
+    if alone_hours >= _ALONE * wall_hours:
         return ()
-    return (
-        f"The machine was busy while this was measured (load {load:.1f} on {cores()} cores): alone it may be faster.",
+    said = (
+        f"Other work had the processor for {1 - alone_hours / wall_hours:.0%} of the time in which this was measured: "
+        f"on the machine alone it would take about {60 * alone_hours:.2g} minutes."
     )
+    return (said,)
 
 
 def _kept(estimate: Estimate) -> dict[str, Any]:
-    names = ("slots", "threads", "device", "wall_hours", "work_hours", "overhead_hours", "relative_error")
+    hours = ("wall_hours", "work_hours", "overhead_hours", "cpu_hours")
+    names = ("slots", "threads", "device", *hours, "relative_error")
     return {name: getattr(estimate, name) for name in names}
-
-
-__all__ = ["KEPT", "Estimate", "check_memory", "estimate_study"]

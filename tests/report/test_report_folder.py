@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from nastransfer.advice import write_report
+from nastransfer.study.pricing.comparison import keep_estimate
 from tests.example_study import write_example
 
 HISTORY = pl.DataFrame({"epoch": [1, 2], "top1": [50.0, 60.0]})
@@ -31,3 +32,13 @@ def test_a_folder_where_nothing_has_finished_has_a_report(tmp_path: Path) -> Non
     shown = write_report(records.folder)["report.html"].read_text(encoding="utf-8")
     assert "0 searches and 0 trainings are finished" in shown
     assert "No finished training yet" in shown
+
+
+def test_the_report_holds_the_price_against_the_records(tmp_path: Path) -> None:
+    records = write_example(tmp_path / "runs", leave=2)
+    assert "Predicted against actual" not in write_report(records.folder)["report.html"].read_text(encoding="utf-8")
+    tasks = [task.id for task in records.plan()]
+    priced = pl.DataFrame({"id": tasks, "how": "probe", "seconds": 12.0})
+    keep_estimate(records, priced, {"wall_hours": 1.0}, begun=False)
+    shown = write_report(records.folder)["report.html"].read_text(encoding="utf-8")
+    assert "Predicted against actual" in shown and "+20%" in shown

@@ -47,14 +47,14 @@ class Probes:
     def answer(self, ask: Ask) -> Measured:
         seconds = 100.0 if isinstance(ask, SearchAsk) else 50.0
         memory: dict[str, Any] = {"needed_bytes": self.peak, "capacity_bytes": 16 * GIGABYTE}
-        return Measured((Point(seconds, 0.1, self.peak),), 1.0, **memory)
+        return Measured((Point(seconds, 0.1, self.peak),), 1.0, **memory, cpu_share=0.5)
 
 
 @pytest.fixture
 def probes(monkeypatch: pytest.MonkeyPatch) -> Probes:
     stand_in = Probes()
     monkeypatch.setattr(estimating, "measure_all", stand_in)
-    monkeypatch.setattr(estimating, "overhead_of", lambda _: Overhead(9.0, 1000, None))
+    monkeypatch.setattr(estimating, "overhead_of", lambda _: Overhead(9.0, 3.0, 1000, None))
     monkeypatch.setattr(estimating, "memory_bytes", lambda: 4 * GIGABYTE)
     return stand_in
 
@@ -73,6 +73,8 @@ def test_each_thing_is_probed_once_and_all_of_it_counts(tmp_path: Path, probes: 
     assert found.counts == {"probe": 14} and found.peak_bytes == 2 * GIGABYTE
     assert found.disk_bytes == 14_000 and not found.unknown
     assert 0.2 < found.relative_error < 0.3
+    assert found.cpu_hours * 3600 == pytest.approx(0.5 * 850 + 14 * 3)
+    assert "Other work had the processor for 5" in found.notes[0]
     text = estimate_text(found)
     assert "2 tasks side by side" in text and "RI against random" in text
 
@@ -213,8 +215,8 @@ def test_the_overhead_is_measured_once(tmp_path: Path, monkeypatch: pytest.Monke
 
     def measured(slots: int) -> Overhead:
         calls.append(slots)
-        return Overhead(5.0, 1000, 2000)
+        return Overhead(5.0, 3.0, 1000, 2000)
 
     monkeypatch.setattr(measuring, "measure_overhead", measured)
-    assert overhead_of(Setting(2)) == overhead_of(Setting(2)) == Overhead(5.0, 1000, 2000)
+    assert overhead_of(Setting(2)) == overhead_of(Setting(2)) == Overhead(5.0, 3.0, 1000, 2000)
     assert calls == [2]

@@ -72,7 +72,8 @@ class Measured:
     """The answer to an ask. `open_seconds`: opening the set, before the first step. `how`: probe or records.
 
     Without points nothing is known, and `reason` says why. `shape`: classes, side and stem of the networks.
-    `needed_bytes` of `capacity_bytes`: peak memory of one run, and what the device has.
+    `needed_bytes` of `capacity_bytes`: peak memory of one run, and what the device has. `cpu_share`: of the time when
+    the probe could compute, the share in which it did; other processes had the rest. None where that is not known.
     """
 
     points: tuple[Point, ...] = ()
@@ -82,6 +83,7 @@ class Measured:
     shape: dict[str, Any] | None = None
     needed_bytes: int | None = None
     capacity_bytes: int | None = None
+    cpu_share: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "points": [vars(point) for point in self.points]}

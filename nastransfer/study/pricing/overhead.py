@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import resource
 import tempfile
 import time
 from dataclasses import dataclass
@@ -24,9 +25,13 @@ _SMALLEST = {"cells": 3, "channels": 4, "resolution": 8}
 
 @dataclass(frozen=True)
 class Overhead:
-    """Of one task: seconds of its slot besides the work, bytes left on disk, peak memory of a smallest one."""
+    """Of one task: seconds of its slot besides the work, bytes left on disk, peak memory of a smallest one.
+
+    `cpu_seconds`: of the processor, in these `seconds`.
+    """
 
     seconds: float
+    cpu_seconds: float
     disk_bytes: int
     peak_bytes: int | None
 
@@ -40,10 +45,10 @@ def measure_overhead(slots: int) -> Overhead:
     with tempfile.TemporaryDirectory(prefix="nastransfer-overhead-") as folder:
         records = Ledger(folder).study("overhead")
         records.write_plan(tasks)
-        started = time.perf_counter()
+        started, before = time.perf_counter(), processor_seconds()
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             summary = run(records, tasks, slots)
-        wall = time.perf_counter() - started
+        wall, spent = time.perf_counter() - started, processor_seconds() - before
         if summary.failed or summary.blocked:
             said = "; ".join(str(task["error"]) for task in records.status().failed)
             raise RuntimeError(f"the smallest tasks fail on this machine: {said}")
@@ -51,7 +56,13 @@ def measure_overhead(slots: int) -> Overhead:
         left = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     peaks = rows["peak_bytes"].drop_nulls().to_list()
     seconds = (wall * slots - float(rows["seconds"].sum())) / len(tasks)
-    return Overhead(max(0.0, seconds), left // len(tasks), max(peaks) if peaks else None)
+    return Overhead(max(0.0, seconds), spent / len(tasks), left // len(tasks), max(peaks) if peaks else None)
+
+
+def processor_seconds() -> float:
+    """Processor time of all ended children of this process and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _tasks(number: int) -> list[Task]:

@@ -27,6 +27,10 @@ TASK_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "seconds": (pl.Float64(), "of its work, as records have it; null: not known"),
     "overhead_seconds": (pl.Float64(), "of its slot besides: start, opening the set, notebook"),
     "relative_error": (pl.Float64(), "standard error of the seconds, as a share of them"),
+    "cpu_share": (
+        pl.Float64(),
+        "of the seconds, what its probe computed; others had the processor for the rest",
+    ),
     "peak_bytes": (pl.Int64(), "peak memory; null: not known"),
     "disk_bytes": (pl.Int64(), "bytes that stay on disk"),
     "how": (pl.String(), "done (costs nothing more), records (of equal tasks), probe, or unknown"),
@@ -137,6 +141,7 @@ def _priced(
     priced: dict[str, Any] = {
         "seconds": seconds_at(answer.points, macs),
         "relative_error": group_error(answer.points),
+        "cpu_share": answer.cpu_share,
         "peak_bytes": max(peaks) if peaks else None,
         "how": answer.how,
     }

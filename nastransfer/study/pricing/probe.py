@@ -8,6 +8,7 @@ out of the mean. Runs in processes of its own (`serve_probes`), as many side by 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -26,6 +27,7 @@ from nastransfer.study.plan import method_of
 from nastransfer.study.pricing.asks import Ask, Measured, Point, SearchAsk, TrainingAsk
 from nastransfer.study.pricing.memory import memory_bytes
 from nastransfer.study.pricing.own_probe import time_steps
+from nastransfer.study.pricing.processor import processor_times, share_between
 from nastransfer.study.pricing.search_probes import children_phases, planned_phases, pool_phases
 from nastransfer.study.pricing.timing import FEWEST, MOST, Phase, timed_units
 from nastransfer.study.sources import open_source, ranking
@@ -42,8 +44,10 @@ _MOST_READ = 60_000
 
 def measure(ask: Ask) -> Measured:
     """Measure an ask; what goes wrong is the answer's reason."""
+    before = processor_times()
     try:
-        return _search(ask) if isinstance(ask, SearchAsk) else _training(ask)
+        answer = _search(ask) if isinstance(ask, SearchAsk) else _training(ask)
+        return replace(answer, cpu_share=share_between(before, processor_times()))
     except (ValueError, RuntimeError, MemoryError, OSError) as error:
         return Measured(reason=f"{type(error).__name__}: {error}")
 

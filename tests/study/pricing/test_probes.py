@@ -17,6 +17,7 @@ from nastransfer.study.pricing import timing
 from nastransfer.study.pricing.asks import Measured, SearchAsk, TrainingAsk
 from nastransfer.study.pricing.own_probe import time_steps
 from nastransfer.study.pricing.probe import measure, phases_of
+from nastransfer.study.pricing.processor import processor_times, share_between
 from nastransfer.study.pricing.timing import Phase, timed_units
 from nastransfer.study.source import Source
 
@@ -71,6 +72,13 @@ def test_children_are_counted_by_their_steps(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("torch.get_num_threads", lambda: 3)
     # Side by side: 3 rounds for the first 8, 2 for each of the following generations of 4.
     assert phases("nsganet") == [72, 576]
+
+
+def test_the_share_of_the_processor_is_what_was_computed_of_what_could_be() -> None:
+    assert share_between((100, 50), (400, 150)) == pytest.approx(0.75)
+    assert share_between((100, 50), (100, 50)) is None
+    assert share_between(None, (1, 1)) is None
+    assert processor_times() is None or min(processor_times() or (0,)) >= 0
 
 
 def test_a_phase_is_scaled_up_from_its_units() -> None:
