@@ -14,10 +14,11 @@ from nastransfer.study import estimate as estimating
 from nastransfer.study.ledger import Ledger
 from nastransfer.study.machine import machine
 from nastransfer.study.plan import random_genotypes
-from nastransfer.study.pricing import measuring
+from nastransfer.study.pricing import measuring, overhead
 from nastransfer.study.pricing.asks import Ask, Measured, Point, SearchAsk, TrainingAsk, ask_digest
 from nastransfer.study.pricing.comparison import (
     earlier_errors,
+    expected_seconds,
     keep_estimate,
     kept_estimate,
     predicted_against_actual,
@@ -135,6 +136,9 @@ def test_the_estimate_before_the_start_is_kept_and_held_against_the_records(tmp_
     write_example(tmp_path)
     kept = kept_estimate(records)
     assert kept is not None and len(kept["seconds"]) == 14
+    expected = expected_seconds(records)
+    assert expected is not None and len(expected) == 14
+    assert sum(expected.values()) == pytest.approx(850 + 9 + 13 * 10)
     found = study.estimate(tmp_path, slots=2)
     assert found.wall_hours == 0 and "nothing is left to pay for" in estimate_text(found)
     assert kept_estimate(records) == kept, "made before the start"
@@ -220,3 +224,9 @@ def test_the_overhead_is_measured_once(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(measuring, "measure_overhead", measured)
     assert overhead_of(Setting(2)) == overhead_of(Setting(2)) == Overhead(5.0, 3.0, 1000, 2000)
     assert calls == [2]
+
+
+def test_tasks_that_cannot_run_at_all_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overhead.sys, "executable", "false")
+    with pytest.raises(RuntimeError, match="the smallest tasks fail on this machine"):
+        overhead.measure_overhead(2)

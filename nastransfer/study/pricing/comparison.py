@@ -53,6 +53,15 @@ def kept_estimate(records: StudyRecords) -> dict[str, Any] | None:
         return None
 
 
+def expected_seconds(records: StudyRecords) -> dict[str, float] | None:
+    """Task id -> how long it will hold a slot, from the estimate that was kept; None without one."""
+    kept = kept_estimate(records)
+    if kept is None or not kept["seconds"]:
+        return None
+    besides = kept["overhead_hours"] * _HOUR / len(kept["seconds"])
+    return {name: seconds + besides for name, seconds in kept["seconds"].items()}
+
+
 def predicted_against_actual(records: StudyRecords) -> pl.DataFrame:
     """A row a kind, one for the total and one for wall time (`COMPARED_COLUMNS`); empty without a kept estimate.
 

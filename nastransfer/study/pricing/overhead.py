@@ -5,9 +5,10 @@ Measured by the runner itself on the smallest searches and trainings, in a folde
 
 from __future__ import annotations
 
-import contextlib
-import io
+import json
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -40,23 +41,34 @@ class Overhead:
 
 
 def measure_overhead(slots: int) -> Overhead:
-    """Run two tasks a slot that hardly compute; `RuntimeError` where they fail, which no study would survive either."""
+    """Run two tasks a slot that hardly compute, in a process that shows nothing.
+
+    `RuntimeError` where they fail, which no study would survive either.
+    """
+    command = [sys.executable, "-m", __name__, str(slots)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        said = (ran.stderr or ran.stdout).strip().splitlines()[-1:]
+        raise RuntimeError(f"the smallest tasks fail on this machine: {''.join(said)}")
+    return Overhead(**json.loads(ran.stdout.splitlines()[-1]))
+
+
+def _measure(slots: int) -> Overhead:
     tasks = _tasks(_A_SLOT * slots)
     with tempfile.TemporaryDirectory(prefix="nastransfer-overhead-") as folder:
         records = Ledger(folder).study("overhead")
         records.write_plan(tasks)
-        started, before = time.perf_counter(), processor_seconds()
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            summary = run(records, tasks, slots)
-        wall, spent = time.perf_counter() - started, processor_seconds() - before
+        started = time.perf_counter()
+        summary = run(records, tasks, slots)
+        wall = time.perf_counter() - started
         if summary.failed or summary.blocked:
-            said = "; ".join(str(task["error"]) for task in records.status().failed)
-            raise RuntimeError(f"the smallest tasks fail on this machine: {said}")
+            raise RuntimeError("; ".join(str(task["error"]) for task in records.status().failed))
         rows = records.results()
         left = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     peaks = rows["peak_bytes"].drop_nulls().to_list()
     seconds = (wall * slots - float(rows["seconds"].sum())) / len(tasks)
-    return Overhead(max(0.0, seconds), spent / len(tasks), left // len(tasks), max(peaks) if peaks else None)
+    spent = processor_seconds() / len(tasks)
+    return Overhead(max(0.0, seconds), spent, left // len(tasks), max(peaks) if peaks else None)
 
 
 def processor_seconds() -> float:
@@ -79,3 +91,7 @@ def _tasks(number: int) -> list[Task]:
         )
         for seed in range(number)
     ]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{json.dumps(_measure(int(sys.argv[1])).to_json())}\n")
