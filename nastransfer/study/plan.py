@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 
 import numpy as np
 
@@ -55,20 +55,30 @@ TARGET_TEST_SEEN = "target_test_seen"
 def plan_study(spec: StudySpec) -> list[Task]:
     """All tasks of a study, parents first, shared work once; random genotypes are drawn here (`methods.md` 6.1).
 
-    `ValueError` where a searched target has no random genotypes to compare with.
+    In the order in which they are best done: the baseline first, without which no RI can be read while a study runs,
+    then one search seed after the other with all that it finds, so that a study that is stopped half way is a smaller
+    study and not half of one. `ValueError` where a searched target has no random genotypes to compare with.
     """
     parts = [_Part(spec, grid) for grid in spec.grids]
     _check_baselines(parts)
-    stages = (_Part.proxies, _Part.searches, _Part.baseline, _Part.found, _Part.known, _Part.ranked)
     tasks: dict[str, Task] = {}
-    for stage, part in product(stages, parts):
-        for task in stage(part):
-            before = tasks.get(task.id)
-            if before is None:
-                tasks[task.id] = task
-            elif not set(task.feeds) <= set(before.feeds):
-                tasks[task.id] = replace(before, feeds=tuple(dict.fromkeys((*before.feeds, *task.feeds))))
+    for task in _in_order(parts):
+        before = tasks.get(task.id)
+        if before is None:
+            tasks[task.id] = task
+        elif not set(task.feeds) <= set(before.feeds):
+            tasks[task.id] = replace(before, feeds=tuple(dict.fromkeys((*before.feeds, *task.feeds))))
     return list(tasks.values())
+
+
+def _in_order(parts: list[_Part]) -> Iterator[Task]:
+    for stage in (_Part.proxies, _Part.baseline):
+        yield from chain.from_iterable(map(stage, parts))
+    for seed in dict.fromkeys(seed for part in parts for seed in part.grid.search_seeds):
+        yield from chain.from_iterable(part.searches(seed) for part in parts)
+        yield from chain.from_iterable(part.found(seed) for part in parts)
+    for stage in (_Part.known, _Part.ranked):
+        yield from chain.from_iterable(map(stage, parts))
 
 
 def random_genotypes(seed: int, count: int) -> list[Genotype]:
@@ -94,26 +104,26 @@ class _Part:
             if source.proxy is not None and (self._searched(source) or source in self._ranking):
                 yield proxy_task(source, ("search", "table 1"))
 
-    def searches(self) -> Iterator[Task]:
-        """One a seed, source and method, where what it finds is trained on any target."""
-        return (task for task, _, _ in self._searches)
+    def searches(self, seed: int) -> list[Task]:
+        """Those of a seed: one a source and method, where what it finds is trained on any target."""
+        return [task for task, _, _ in self._searches.get(seed, ())]
 
     def baseline(self) -> Iterator[Task]:
-        """Random genotypes on every target: before all else is trained, so that RI can be read while a study runs."""
+        """Random genotypes on every target."""
         for draw, genotype in enumerate(self._random):
             for target, seed, recipe in self._cells:
                 if not self.grid.leaves_out(RANDOM, None, target.label):
                     yield recipe.of_genotype(genotype, RANDOM, draw, target, seed, self._feeds(RANDOM))
 
-    def found(self) -> Iterator[Task]:
-        """What searches found, on every target."""
-        for search, method, source in self._searches:
-            for target, seed, recipe in self._cells:
+    def found(self, seed: int) -> Iterator[Task]:
+        """What the searches of a seed found, on every target."""
+        for search, method, source in self._searches.get(seed, ()):
+            for target, augment_seed, recipe in self._cells:
                 if not self.grid.leaves_out(method, source.label, target.label):
                     feeds = self._feeds(_route(source, target))
                     if self.spec.allow_target_test and may_see_test(source, target):
                         feeds = (*feeds, TARGET_TEST_SEEN)
-                    yield recipe.of_search(search.id, search.slug, target, seed, feeds)
+                    yield recipe.of_search(search.id, search.slug, target, augment_seed, feeds)
 
     def known(self) -> Iterator[Task]:
         """Networks that people know, on every target."""
@@ -156,7 +166,7 @@ class _Part:
         return ranked_by(self.spec, self.grid)
 
     @cached_property
-    def _searches(self) -> list[tuple[Task, str, Source]]:
+    def _searches(self) -> dict[int, list[tuple[Task, str, Source]]]:
         recipes = {
             method: SearchRecipe.of(
                 method, self.grid.preset or "", self.grid.settings.get(method, {}), self.spec.plugin(method)
@@ -164,10 +174,11 @@ class _Part:
             for method in self.grid.methods
         }
         wanted = [pair for pair in product(self.grid.sources, recipes) if self._wanted(*pair)]
-        return [
-            (recipes[method].task(source, seed, ("search", *self.grid.feeds)), method, source)
-            for seed, (source, method) in product(self.grid.search_seeds, wanted)
-        ]
+        feeds = ("search", *self.grid.feeds)
+        return {
+            seed: [(recipes[method].task(source, seed, feeds), method, source) for source, method in wanted]
+            for seed in self.grid.search_seeds
+        }
 
     def _wanted(self, source: Source, method: str) -> bool:
         return any(self._trains(method, source, target) for target in self.grid.targets)

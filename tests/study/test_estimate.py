@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from nastransfer.report.price import estimate_text
+from nastransfer.space import cost
+from nastransfer.space.genotype import Genotype
 from nastransfer.study import estimate as estimating
 from nastransfer.study.ledger import Ledger
 from nastransfer.study.machine import machine
@@ -84,8 +86,8 @@ def test_the_plans_finished_tasks_cost_nothing_and_their_records_price_the_rest(
     tmp_path: Path, probes: Probes
 ) -> None:
     records = write_example(tmp_path, leave=14)
-    tasks = records.plan()
-    for place, task in enumerate(tasks[:3]):
+    before = [task for task in records.plan() if task.kind != "augment"][:3]
+    for place, task in enumerate(before):
         finish(records, task, place, **HERE, seconds=200.0)
     found = Study.load("quickstart").estimate(tmp_path, slots=2)
     assert found.counts["done"] == 3 and found.counts["records"] == 2
@@ -95,9 +97,23 @@ def test_the_plans_finished_tasks_cost_nothing_and_their_records_price_the_rest(
     assert found.left.height == 11
 
 
+def test_finished_trainings_tell_how_long_larger_networks_take(tmp_path: Path, probes: Probes) -> None:
+    records = write_example(tmp_path, leave=14)
+    random = [task for task in records.plan() if task.parameters.get("genotype")]
+    for place, task in enumerate(random[:4]):
+        macs = cost.macs(Genotype.parse(task.parameters["genotype"]), 500, 8, 5, "cifar", resolution=16)
+        finish(records, task, place, **HERE, seconds=macs / 1e5, macs=macs)
+    found = Study.load("quickstart").estimate(tmp_path, slots=2)
+    assert [type(ask) for ask in probes.asked] == [SearchAsk, SearchAsk]
+    seconds = dict(found.tasks.select("id", "seconds").iter_rows())
+    last = cost.macs(Genotype.parse(random[4].parameters["genotype"]), 500, 8, 5, "cifar", resolution=16)
+    assert seconds[random[4].id] == pytest.approx(last / 1e5, rel=0.02)
+
+
 def test_records_of_another_machine_price_nothing(tmp_path: Path, probes: Probes) -> None:
     records = write_example(tmp_path, leave=14)
-    for place, task in enumerate(records.plan()[:3]):
+    before = [task for task in records.plan() if task.kind != "augment"][:3]
+    for place, task in enumerate(before):
         finish(records, task, place, **{**HERE, "threads": 99}, seconds=200.0)
     found = Study.load("quickstart").estimate(tmp_path, slots=2)
     assert "records" not in found.counts and len(probes.asked) == 3
