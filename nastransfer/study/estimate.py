@@ -8,7 +8,7 @@ the first task is kept beside the plan, so that the report can hold it against w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from nastransfer.space.genotype import Genotype
 from nastransfer.study.executors.local import default_slots
 from nastransfer.study.ledger import Ledger
 from nastransfer.study.machine import machine
-from nastransfer.study.plan import Task, random_genotypes
-from nastransfer.study.pricing.asks import Ask, Measured, group_of, search_ask, training_ask
+from nastransfer.study.plan import KNOWN, Task, random_genotypes
+from nastransfer.study.pricing.asks import Ask, Measured, Point, group_of, search_ask, shape_of, training_ask
 from nastransfer.study.pricing.comparison import earlier_errors, keep_estimate
 from nastransfer.study.pricing.evidence import Evidence, done_tasks, gather, no_results
 from nastransfer.study.pricing.measuring import Setting, measure_all, overhead_of
@@ -30,7 +30,9 @@ from nastransfer.study.pricing.overhead import Overhead
 from nastransfer.study.pricing.prices import from_records, price_tasks
 from nastransfer.study.pricing.resolvable import Resolution, resolution
 from nastransfer.study.pricing.schedule import wall_seconds
+from nastransfer.study.sources import open_source
 from nastransfer.study.spec import StudySpec
+from nastransfer.train.protocol import protocol
 
 MODEL_ERROR = 0.2
 """Assumed to be off by that besides what probes show (tests/study/test_estimate_slow.py has what was measured)."""
@@ -119,7 +121,11 @@ def _answers(
 ) -> dict[str, Measured]:
     """Group -> answer: from records where there are any, else from a probe."""
     groups = {group_of(task): task for task in left if task.kind != "proxy"}
-    answers = {group: from_records(evidence.points[group]) for group in groups if group in evidence.points}
+    answers = {
+        group: _recorded(task, evidence.points[group])
+        for group, task in groups.items()
+        if group in evidence.points
+    }
     networks = _networks(tasks)
     asks: dict[str, Ask] = {
         group: search_ask(task, spec.plugins) if task.kind == "search" else training_ask(task, networks)
@@ -127,6 +133,15 @@ def _answers(
         if group not in answers
     }
     return answers | measure_all(asks, setting, spec.name)
+
+
+def _recorded(task: Task, points: Sequence[Point]) -> Measured:
+    """Finished tasks as the answer; of trainings of cells, with the shape that tells how large those to come are."""
+    answer = from_records(points)
+    if task.kind == "search" or KNOWN in task.parameters:
+        return answer
+    ask = training_ask(task, ())
+    return replace(answer, shape=shape_of(open_source(ask.target), protocol(ask.protocol, **ask.settings)))
 
 
 def _networks(tasks: Sequence[Task]) -> list[str]:

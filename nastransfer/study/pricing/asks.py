@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nastransfer.data.dataset import Dataset
 from nastransfer.search.plugins import Plugin
 from nastransfer.study.plan import KNOWN, Task, digest
 from nastransfer.study.source import Source
+from nastransfer.train.protocol import Protocol
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,12 @@ class Measured:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Measured:
         return cls(**{**values, "points": tuple(Point(**point) for point in values["points"])})
+
+
+def shape_of(dataset: Dataset, training: Protocol) -> dict[str, Any]:
+    """Classes, side and stem of the networks that are trained on a set by a protocol."""
+    side = dataset.side_at(training.resolution)
+    return {"classes": len(dataset.classes), "side": side, "stem": dataset.stem_at(side)}
 
 
 def group_of(task: Task) -> str:

@@ -24,7 +24,7 @@ from nastransfer.search.nsganet import NsgaNet
 from nastransfer.search.searcher import SearchData, Searcher, make_searcher
 from nastransfer.search.settings import NetworkSearcher
 from nastransfer.study.plan import method_of
-from nastransfer.study.pricing.asks import Ask, Measured, Point, SearchAsk, TrainingAsk
+from nastransfer.study.pricing.asks import Ask, Measured, Point, SearchAsk, TrainingAsk, shape_of
 from nastransfer.study.pricing.memory import memory_bytes
 from nastransfer.study.pricing.own_probe import time_steps
 from nastransfer.study.pricing.processor import processor_times, share_between
@@ -101,7 +101,6 @@ def _training(ask: TrainingAsk) -> Measured:
     opened = time.perf_counter() - started
     chosen = protocol(ask.protocol, **ask.settings)
     device = pick_device("auto")
-    side = dataset.side_at(chosen.resolution)
     peaks = [preflight(name, dataset, chosen).peak_bytes for name in ask.networks]
     memory: dict[str, Any] = {"needed_bytes": max(peaks), "capacity_bytes": capacity_bytes(device)}
     if memory["needed_bytes"] > memory["capacity_bytes"]:
@@ -120,8 +119,7 @@ def _training(ask: TrainingAsk) -> Measured:
         total = setup + sum(phase.total for phase in phases)
         error = float(np.sqrt(sum(phase.error**2 for phase in phases))) / total
         points.append(Point(total, error, peak, training.macs))
-    shape = {"classes": len(dataset.classes), "side": side, "stem": dataset.stem_at(side)}
-    return Measured(tuple(points), opened, shape=shape, **memory)
+    return Measured(tuple(points), opened, shape=shape_of(dataset, chosen), **memory)
 
 
 def _steps(training: Training, dataset: Dataset) -> list[Phase]:
