@@ -46,15 +46,16 @@ class Runner:
         self.threads = max(1, cores() // self.slots)
         self.devices = min(options.devices, self.slots)
         self.tasks = tasks
-        self.queue = Queue(tasks, set(summary.found_done))
+        self.queue = Queue(tasks, {*summary.found_done})
         self.running: list[Running] = []
         self.ahead: list[Ahead] = []
         self.causes: dict[str, list[Cause]] = {}
         self.failures: list[str] = []
         self.gpus: list[Gpu] = gpus()
         self.peaks: dict[str, int] = {}
-        left = Counter(task.kind for task in tasks if task.id not in {*summary.found_done})
-        self.pace = Pace(left, self._expected())
+        done = {*summary.found_done}
+        left = [task for task in tasks if task.id not in done]
+        self.pace = Pace(Counter(task.kind for task in left), self._expected(left))
         self.shown = float("-inf")
 
     def step(self) -> None:
@@ -215,12 +216,10 @@ class Runner:
         left = self.pace.seconds_left(self.slots)
         return View(self.records.name, *counts, now - self.pace.started, left, rows, self.failures)
 
-    def _expected(self) -> float | None:
+    def _expected(self, tasks: list[Task]) -> float | None:
+        """Seconds that tasks are expected to take together, where that was said."""
         expected = self.options.expected
-        if expected is None:
-            return None
-        done = {*self.summary.found_done}
-        return sum(expected.get(task.id, 0.0) for task in self.tasks if task.id not in done)
+        return None if expected is None else sum(expected.get(task.id, 0.0) for task in tasks)
 
 
 def _when(failure: tuple[float, Attempt]) -> float:
