@@ -1,7 +1,9 @@
 """Stands in for the process of a task: acts as the task's parameters say, in a tenth of a second and without a kernel.
 
-`die: n`      kills itself in the first n tries       `raises: name`   fails with an exception of that class
-`full: true`  says that nothing can be written        `seconds: s`     works so long
+`die: n`          kills itself in the first n tries
+`raises: name`    fails with an exception of that class; a list: the next one each try, on a clock that goes backwards
+`full: true`      says that nothing can be written
+`seconds: s`      works so long
 `stubborn: true`  does not end when it is asked to
 The column `device` of a result says whether the process was started ahead of its task, `threads` the threads it got.
 """
@@ -14,6 +16,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from nastransfer.disk import CannotWrite
@@ -39,8 +42,10 @@ def act(records: StudyRecords, task: Task, device: str) -> Exit:
     if given.get("stubborn"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "raises" in given:
-        error = getattr(builtins, given["raises"])("so it is")
-        attempt.fail(f"{given['raises']}: so it is", "", cause=cause_of(error))
+        raised = given["raises"]
+        if isinstance(raised, list):
+            raised, time.time = raised[tries - 1], partial(float, 1e9 - 1000 * tries)
+        attempt.fail(f"{raised}: so it is", "", cause=cause_of(getattr(builtins, raised)("so it is")))
         return Exit.FAILED
     if given.get("full"):
         raise CannotWrite(0, "the disk is full: make room")

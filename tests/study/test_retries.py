@@ -98,6 +98,15 @@ def test_only_causes_that_can_pass_are_worth_another_try(tmp_path: Path, raised:
     assert records.status().failed[0]["error"] == f"{raised}: so it is"
 
 
+def test_a_clock_that_is_set_back_does_not_mix_up_the_tries(tmp_path: Path) -> None:
+    causes = ["ConnectionResetError", "ValueError", "ConnectionResetError"]
+    records = planned(tmp_path, task(1, raises=causes))
+    assert go(records).failed == [task(1).id]
+    assert len(tries(records, 1)) == 2, (
+        "the second failure cannot pass, though the first one bears a later time"
+    )
+
+
 def test_a_full_disk_stops_the_study_with_one_message(tmp_path: Path) -> None:
     records = planned(
         tmp_path, task(1), task(2, 1, full=True), *(task(n, 1, seconds=60) for n in range(3, 6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from nastransfer.study.executors.options import Options, Summary, default_slots
 from nastransfer.study.executors.runner import Runner
@@ -10,6 +11,7 @@ from nastransfer.study.executors.runners import registered
 from nastransfer.study.executors.view import screen
 from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.plan import Task
+from nastransfer.study.pricing.comparison import expected_seconds
 
 __all__ = ["Options", "Stopped", "Summary", "default_slots", "run"]
 
@@ -29,6 +31,8 @@ def run(
     succeed. A second Ctrl-C does not wait for the tasks to end by themselves.
     """
     options = options or Options(slots)
+    if options.expected is None:
+        options = replace(options, expected=expected_seconds(records))
     complete = records.complete()
     summary = Summary(records, found_done=[task.id for task in tasks if task.id in complete])
     with registered(records) as stop_file:

@@ -36,7 +36,7 @@ class Options:
     `retries`: seconds before the second, third, ... try of a task that failed for a cause that can pass.
     `devices`: GPUs (or processes, on a CPU) that each training uses; it fills as many slots.
     `ahead`: start the process of the next task before the one before it has ended.
-    `expected`: seconds that each task is expected to take, by id, for the time left.
+    `expected`: seconds that each task is expected to take, by id, for the time left; None: as a kept estimate has it.
     """
 
     slots: int | None = None

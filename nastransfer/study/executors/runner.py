@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from pathlib import Path
 
 import psutil
 
@@ -50,6 +51,7 @@ class Runner:
         self.running: list[Running] = []
         self.ahead: list[Ahead] = []
         self.causes: dict[str, list[Cause]] = {}
+        self.accounted: dict[Path, float] = {}
         self.failures: list[str] = []
         self.gpus: list[Gpu] = gpus()
         self.peaks: dict[str, int] = {}
@@ -94,6 +96,7 @@ class Runner:
         if where is None:
             self.queue.again(task, now)
             return False
+        self._last_failed(task)  # failures of earlier runs are none of this one's
         self.running.append(self._told(task, where) or start(self.records, task, where))
         return True
 
@@ -183,16 +186,20 @@ class Runner:
         self._say(f"FAILED {task.kind} {task.slug} in {time.monotonic() - one.started:.0f} s: {error}")
 
     def _last_failed(self, task: Task) -> Attempt | None:
-        """The attempt that failed last; one whose record of that is damaged says nothing."""
-        found: list[tuple[float, Attempt]] = []
+        """The attempt whose failure is new; one whose record of that is damaged says nothing.
+
+        Not the latest by its own account of the time: a clock may have been set back meanwhile.
+        """
+        new = None
         for attempt in self.records.attempts(task.id):
             try:
                 failure = attempt.failure()
             except CorruptRecord:
                 continue
-            if failure is not None:
-                found.append((failure["at"], attempt))
-        return max(found, key=_when)[1] if found else None
+            if failure is not None and self.accounted.get(attempt.folder) != failure["at"]:
+                self.accounted[attempt.folder] = failure["at"]
+                new = attempt
+        return new
 
     def _learn(self, task: Task, attempt: Attempt) -> None:
         """Remember how much memory a task needed on its GPU, for others that do the same."""
@@ -220,10 +227,6 @@ class Runner:
         """Seconds that tasks are expected to take together, where that was said."""
         expected = self.options.expected
         return None if expected is None else sum(expected.get(task.id, 0.0) for task in tasks)
-
-
-def _when(failure: tuple[float, Attempt]) -> float:
-    return failure[0]
 
 
 def _last_line(records: StudyRecords, task: Task) -> str:
