@@ -19,13 +19,12 @@ from nastransfer.space import cost
 from nastransfer.space.genotype import Genotype
 from nastransfer.study.executors.local import default_slots
 from nastransfer.study.ledger import Ledger
-from nastransfer.study.machine import machine
 from nastransfer.study.plan import KNOWN, Task, random_genotypes
 from nastransfer.study.pricing.asks import Ask, Measured, Point, group_of, search_ask, shape_of, training_ask
 from nastransfer.study.pricing.comparison import earlier_errors, keep_estimate
+from nastransfer.study.pricing.devices import device_names, room_for
 from nastransfer.study.pricing.evidence import Evidence, done_tasks, gather, no_results
 from nastransfer.study.pricing.measuring import Setting, measure_all, overhead_of
-from nastransfer.study.pricing.memory import memory_bytes
 from nastransfer.study.pricing.overhead import Overhead
 from nastransfer.study.pricing.prices import from_records, price_tasks
 from nastransfer.study.pricing.resolvable import Resolution, resolution
@@ -155,25 +154,23 @@ def _networks(tasks: Sequence[Task]) -> list[str]:
 
 def check_memory(left: Sequence[Task], measured: Mapping[str, Measured], slots: int) -> None:
     """`ValueError` where a task alone, or as many of the largest as there are slots, need more than there is."""
+    alone, together = room_for(slots)
     needs: list[tuple[int, Task]] = []
     for task in left:
         answer = measured.get(group_of(task)) if task.kind != "proxy" else None
-        if answer is None:
-            continue
-        peaks = [point.peak_bytes or 0 for point in answer.points] + [answer.needed_bytes or 0]
-        needs.append((max(peaks), task))
-        if answer.needed_bytes and answer.capacity_bytes and answer.needed_bytes > answer.capacity_bytes:
-            raise ValueError(_too_large(task, answer.needed_bytes, answer.capacity_bytes))
-    capacity = memory_bytes()
-    largest = sorted((need for need, _ in needs), reverse=True)
-    if sum(largest[:slots]) <= capacity:
+        if answer is not None:
+            peaks = [point.peak_bytes or 0 for point in answer.points]
+            needs.append((max([*peaks, answer.needed_bytes or 0]), task))
+    for need, task in needs:
+        if need > alone:
+            raise ValueError(_too_large(task, need, alone))
+    sizes = sorted((need for need, _ in needs), reverse=True)
+    if together is None or sum(sizes[:slots]) <= together:
         return
-    fitting = next((n for n in range(slots, 0, -1) if sum(largest[:n]) <= capacity), 0)
-    if not fitting:
-        raise ValueError(_too_large(max(needs, key=lambda pair: pair[0])[1], largest[0], capacity))
+    fitting = next(count for count in range(slots, 0, -1) if sum(sizes[:count]) <= together)
     raise ValueError(
-        f"{slots} tasks side by side may need {sum(largest[:slots]) / 1e9:.1f} GB of memory, this machine has "
-        f"{capacity / 1e9:.1f}: run with slots={fitting}"
+        f"{slots} tasks side by side may need {sum(sizes[:slots]) / 1e9:.1f} GB of memory, this machine has "
+        f"{together / 1e9:.1f}: run with slots={fitting}"
     )
 
 
@@ -210,14 +207,14 @@ def _total(
         tasks=priced,
         slots=setting.slots,
         threads=setting.threads,
-        device=machine()["device"],
+        device=", ".join(device_names()),
         wall_hours=wall_hours,
         work_hours=float(known["seconds"].sum()) / _HOUR,
         overhead_hours=float(known["overhead_seconds"].sum()) / _HOUR,
         relative_error=float(np.hypot(model_error[0], _measured_error(known))),
         error_from=model_error[1],
         peak_bytes=_together(left, setting.slots),
-        memory_bytes=memory_bytes(),
+        memory_bytes=room_for(setting.slots)[0],
         disk_bytes=int(priced["disk_bytes"].sum()),
         unknown=tuple((count, reason) for reason, count in unknown.iter_rows()),
         cpu_hours=cpu_hours,

@@ -13,10 +13,11 @@ from nastransfer.report.price import estimate_text
 from nastransfer.space import cost
 from nastransfer.space.genotype import Genotype
 from nastransfer.study import estimate as estimating
+from nastransfer.study.executors.gpus import Gpu
 from nastransfer.study.ledger import Ledger
 from nastransfer.study.machine import machine
 from nastransfer.study.plan import random_genotypes
-from nastransfer.study.pricing import measuring, overhead
+from nastransfer.study.pricing import devices, measuring, overhead
 from nastransfer.study.pricing.asks import Ask, Measured, Point, SearchAsk, TrainingAsk, ask_digest
 from nastransfer.study.pricing.comparison import (
     earlier_errors,
@@ -58,7 +59,8 @@ def probes(monkeypatch: pytest.MonkeyPatch) -> Probes:
     stand_in = Probes()
     monkeypatch.setattr(estimating, "measure_all", stand_in)
     monkeypatch.setattr(estimating, "overhead_of", lambda _: Overhead(9.0, 3.0, 1000, None))
-    monkeypatch.setattr(estimating, "memory_bytes", lambda: 4 * GIGABYTE)
+    monkeypatch.setattr(devices, "gpus", list)
+    monkeypatch.setattr(devices, "memory_bytes", lambda: 4 * GIGABYTE)
     return stand_in
 
 
@@ -119,7 +121,9 @@ def test_records_of_another_machine_price_nothing(tmp_path: Path, probes: Probes
     assert "records" not in found.counts and len(probes.asked) == 3
 
 
-def test_what_does_not_fit_is_an_error_with_a_way_out(tmp_path: Path, probes: Probes) -> None:
+def test_what_does_not_fit_is_an_error_with_a_way_out(
+    tmp_path: Path, probes: Probes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = Study.load("quickstart")
     probes.peak = 3 * GIGABYTE
     with pytest.raises(
@@ -128,8 +132,10 @@ def test_what_does_not_fit_is_an_error_with_a_way_out(tmp_path: Path, probes: Pr
         study.estimate(tmp_path, slots=2)
     assert study.estimate(tmp_path, slots=1).peak_bytes == 3 * GIGABYTE
     probes.peak = 20 * GIGABYTE
-    with pytest.raises(ValueError, match=r"needs about 20.0 GB of memory, this machine has 16.0: "):
+    with pytest.raises(ValueError, match=r"needs about 20.0 GB of memory, this machine has 4.0: "):
         study.estimate(tmp_path, slots=1)
+    monkeypatch.setattr(devices, "gpus", lambda: [Gpu("0", 24 * GIGABYTE), Gpu("1", 24 * GIGABYTE)])
+    assert study.estimate(tmp_path, slots=4).memory_bytes == 24 * GIGABYTE, "tasks wait for room on a GPU"
     with pytest.raises(ValueError, match="slots must be at least 1, found 0"):
         study.estimate(tmp_path, slots=0)
 

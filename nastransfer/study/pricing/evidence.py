@@ -13,6 +13,7 @@ from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
 from nastransfer.study.plan import Task
 from nastransfer.study.pricing.asks import Point, group_of
+from nastransfer.study.pricing.devices import device_names
 from nastransfer.study.pricing.prices import Done
 from nastransfer.study.records import CorruptRecord
 
@@ -36,7 +37,7 @@ def gather(ledger: Ledger, study: str, threads: int) -> Evidence:
     """All that is recorded; where the study itself has records of a group, those alone count for it."""
     evidence = Evidence()
     here = machine()
-    alike = {"device": here["device"], "versions": here["versions"], "threads": threads}
+    alike = {"versions": here["versions"], "threads": threads}
     for name in sorted(ledger.studies(), key=lambda name: name != study):
         records = ledger.study(name)
         rows = records.results().with_columns(task=pl.col("run").str.extract(TASK_ID))
@@ -45,7 +46,8 @@ def gather(ledger: Ledger, study: str, threads: int) -> Evidence:
             rows.filter(kind="search").select("method", "genotype").drop_nulls().iter_rows()
         ):
             evidence.found.setdefault(method, []).append(genotype)
-        own = rows.filter(pl.col("origin") == "own", pl.col("seconds") > 0, **alike)
+        same = pl.col("device").is_in(device_names())
+        own = rows.filter(same, pl.col("origin") == "own", pl.col("seconds") > 0, **alike)
         _add(evidence.points, _by_group(records, own))
     return evidence
 

@@ -16,6 +16,7 @@ from nastransfer.search.workers import WorkerLost, Workers
 from nastransfer.study.machine import cores, machine
 from nastransfer.study.plan import digest
 from nastransfer.study.pricing.asks import Ask, Measured, ask_digest
+from nastransfer.study.pricing.devices import device_names
 from nastransfer.study.pricing.door import serve_probes
 from nastransfer.study.pricing.overhead import Overhead, measure_overhead
 from nastransfer.study.records import CorruptRecord, read_record, write_record
@@ -38,7 +39,7 @@ class Setting:
     @property
     def identity(self) -> dict[str, Any]:
         """What measurements depend on besides what is measured."""
-        here = machine()
+        here = {**machine(), "device": list(device_names())}
         return {
             "slots": self.slots,
             "threads": self.threads,

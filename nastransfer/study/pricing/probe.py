@@ -25,7 +25,7 @@ from nastransfer.search.searcher import SearchData, Searcher, make_searcher
 from nastransfer.search.settings import NetworkSearcher
 from nastransfer.study.plan import method_of
 from nastransfer.study.pricing.asks import Ask, Measured, Point, SearchAsk, TrainingAsk, shape_of
-from nastransfer.study.pricing.memory import memory_bytes
+from nastransfer.study.pricing.devices import memory_bytes
 from nastransfer.study.pricing.own_probe import time_steps
 from nastransfer.study.pricing.processor import processor_times, share_between
 from nastransfer.study.pricing.search_probes import children_phases, planned_phases, pool_phases
