@@ -16,6 +16,8 @@ _REASONS = {
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "writing there is not allowed",
     errno.EPERM: "writing there is not allowed",
+    errno.ENOTDIR: "a file is where a folder should be",
+    errno.EEXIST: "a file is where a folder should be",
 }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
+import signal
 import subprocess
 import threading
 import time
@@ -15,7 +17,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from nastransfer.cli import app
+from nastransfer.cli import app, main
+from nastransfer.disk import CannotWrite
 from nastransfer.processes import lock
 from nastransfer.study.batch import command_line
 from nastransfer.study.executors.runners import registered
@@ -205,3 +208,36 @@ def test_single_tasks_are_done_by_hand(tmp_path: Path, command: Callable[..., st
         command("search", "random", "{digits")
     with pytest.raises(ValueError, match="retry-after"):
         command("study", "quickstart", "--retry-after", "soon")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(errno.EROFS, "the file system is read-only"), (errno.ENOSPC, "the disk is full")]
+)
+def test_records_that_cannot_be_written_are_one_clear_error(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+    said: str,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "light.yaml").write_text(STUDY)
+    words = ["nastransfer", "study", str(tmp_path / "light.yaml"), "--runs", str(tmp_path / "runs")]
+    monkeypatch.setattr("sys.argv", words)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as left:
+        main()
+    signal.signal(signal.SIGTERM, before)
+    assert left.value.code == 1
+    assert capsys.readouterr().err.startswith(f"error: {said}: {tmp_path / 'runs' / 'light' / 'plan.jsonl'}")
+
+
+def test_a_file_in_place_of_the_runs_folder_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("in the way")
+    (tmp_path / "light.yaml").write_text(STUDY)
+    words = ["tasks", str(tmp_path / "light.yaml"), "--runs", str(tmp_path / "runs")]
+    with pytest.raises(CannotWrite, match="a file is where a folder should be"):
+        CliRunner().invoke(app, words, catch_exceptions=False)

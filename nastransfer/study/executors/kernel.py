@@ -9,6 +9,8 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 
 START_SECONDS = 300
+# Kernels side by side must not share a file of history; a warning that each of them would print says nothing of a task.
+_ARGUMENTS = ("--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=40")
 
 
 class _Manager(AsyncKernelManager):
@@ -30,7 +32,7 @@ class Kernel:
     def __init__(self) -> None:
         self.manager = _Manager(kernel_name="python3")
         try:
-            run_sync(self.manager.start_kernel)()
+            run_sync(self.manager.start_kernel)(extra_arguments=list(_ARGUMENTS))
             self._client = self.manager.client()
             self._client.start_channels()
             run_sync(self._client.wait_for_ready)(timeout=START_SECONDS)
