@@ -60,6 +60,7 @@ def plan_study(spec: StudySpec) -> list[Task]:
     study and not half of one. `ValueError` where a searched target has no random genotypes to compare with.
     """
     parts = [_Part(spec, grid) for grid in spec.grids]
+    _tell_apart(parts)
     _check_baselines(parts)
     tasks: dict[str, Task] = {}
     for task in _in_order(parts):
@@ -69,6 +70,28 @@ def plan_study(spec: StudySpec) -> list[Task]:
         elif not set(task.feeds) <= set(before.feeds):
             tasks[task.id] = replace(before, feeds=tuple(dict.fromkeys((*before.feeds, *task.feeds))))
     return list(tasks.values())
+
+
+def _tell_apart(parts: list[_Part]) -> None:
+    """Have tasks named by what differs between the protocols of a target, where it has several: `l40`, `cutout8`."""
+    labels: dict[str, set[str]] = {}
+    for part in parts:
+        for target in part.grid.targets:
+            labels.setdefault(target.label, set()).update(recipe.training.label for recipe in part.recipes)
+    shared = {target: set.intersection(*(set(one.split("+")) for one in of)) for target, of in labels.items()}
+    for part in parts:
+        part.recipes = [
+            replace(
+                recipe,
+                marks={
+                    target.label: "-".join(
+                        word for word in recipe.training.label.split("+") if word not in shared[target.label]
+                    )
+                    for target in part.grid.targets
+                },
+            )
+            for recipe in part.recipes
+        ]
 
 
 def _in_order(parts: list[_Part]) -> Iterator[Task]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nastransfer.search.plugins import Plugin, source_hash
@@ -104,16 +104,17 @@ class SearchRecipe:
 class TrainingRecipe:
     """How networks are trained: a protocol, resolved once for all trainings that share it.
 
-    `text`: all its settings as canonical JSON; `changed`: those that differ from the named ones, as its label has them.
+    `text`: all its settings as canonical JSON. `marks`: target -> what tells this protocol from others that a study
+    trains with on that target, for names of tasks.
     """
 
     name: str
     settings: dict[str, Any]
     training: Protocol
     text: str
-    changed: str
     keep_weights: bool = False
     allow_target_test: bool = False
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -122,8 +123,7 @@ class TrainingRecipe:
         """`ValueError` for a name or setting that is not there, or a value out of range."""
         training = protocol(name, **settings)
         text = canonical(training.model_dump(mode="json"))
-        changed = training.label.removeprefix(name)
-        return cls(name, settings, training, text, changed, keep_weights, allow_target_test)
+        return cls(name, settings, training, text, keep_weights, allow_target_test)
 
     def of_search(
         self, search: str, slug: str, target: Source, seed: int, feeds: tuple[str, ...] = ()
@@ -178,7 +178,7 @@ class TrainingRecipe:
             "protocol": self.text,
             "parents": canonical(parents),
         }
-        slug = _slug(origin, "to", target.label, self.changed, seed)
+        slug = _slug(origin, "to", target.label, self.marks.get(target.label, ""), seed)
         return Task(_identity("augment", asked), "augment", slug, parameters, parents, feeds)
 
 

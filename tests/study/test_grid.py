@@ -84,7 +84,9 @@ def test_protocols_and_cells_are_axes() -> None:
         ("small", 5): 22,
         ("small", 9): 22,
     }
-    assert "darts1-digits-2-to-glyphs-l9-2" in slugs(tasks, "augment")
+    assert {slug for slug in slugs(tasks, "augment") if slug.startswith("darts1-digits-2-to-glyphs")} == {
+        f"darts1-digits-2-to-glyphs-{mark}-2" for mark in ("tiny", "tiny-l9", "small-l5", "small-l9")
+    }
     plain = {task.id for task in plan_study(study())}
     assert plain < {task.id for task in tasks}  # tiny has 5 cells: saying so makes no other task
 

@@ -13,7 +13,7 @@ import pytest
 from nastransfer.study.parameters import check
 from nastransfer.study.plan import plan_study
 from nastransfer.study.plan_frame import PLAN_COLUMNS, plan_frame
-from nastransfer.study.spec import load_spec, parse_spec
+from nastransfer.study.spec import load_spec, parse_spec, shipped
 from nastransfer.study.tasks import Task, digest
 from tests.study.test_spec import GOOD
 
@@ -53,6 +53,16 @@ def test_published_searches_are_still_found_by_their_ids() -> None:
     searches = {task.id for task in asked if task.kind == "search"}
     assert len(searches) == 20
     assert searches == {task.id for task in plan_study(load_spec("methods-cifar")) if task.kind == "search"}
+
+
+@pytest.mark.parametrize("study", shipped())
+def test_tasks_of_shipped_studies_have_names_of_their_own_and_come_after_their_parents(study: str) -> None:
+    tasks = plan_study(load_spec(study))
+    assert len({(task.kind, task.slug) for task in tasks}) == len({task.id for task in tasks}) == len(tasks)
+    seen: set[str] = set()
+    for task in tasks:
+        assert seen.issuperset(task.parents), task.slug
+        seen.add(task.id)
 
 
 def test_the_baseline_comes_first_and_then_seed_after_seed() -> None:
