@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from functools import cache, partial
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -18,12 +21,10 @@ GLYPHS_TERMS = "drawn from DejaVu and STIX fonts (free licences; ship with matpl
 @cache
 def digits() -> Dataset:
     """The 1,797 scans of handwritten digits, 8 x 8 pixels, 80 percent of every class for training."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
+    scans = _scans()
     # Grey levels 0..16, 8 px: spread to 0..255.
-    grey = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
-    label = bunch.target.astype(np.int64)
+    grey = np.rint(scans[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    label = scans[:, -1].astype(np.int64)
     row = np.arange(len(label))
     key = mix_keys(name_key("digits"), row)
     manifest = Manifest.build(
@@ -49,6 +50,20 @@ def digits() -> Dataset:
         read=partial(_read_digits, grey),
         form="embedded",
     )
+
+
+def _scans() -> np.ndarray:
+    """(1797, 65): 64 grey levels and the digit, from scikit-learn's file; importing it all takes a second a process."""
+    found = find_spec("sklearn")
+    home = Path(found.origin).parent if found is not None and found.origin else Path()
+    path = home / "datasets" / "data" / "digits.csv.gz"
+    if path.is_file():
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            return np.loadtxt(file, delimiter=",")
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()  # of a version that keeps the file elsewhere
+    return np.column_stack([bunch.data, bunch.target])
 
 
 def _read_digits(grey: np.ndarray, manifest: Manifest) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from nastransfer.data import glyphs
+from nastransfer.data import embedded, glyphs
 from nastransfer.data.datasets import datasets, names, open_dataset
 from nastransfer.data.glyph_options import GlyphOptions
 from nastransfer.data.manifest import Manifest
@@ -121,3 +121,9 @@ def test_another_way_of_drawing_is_another_set_of_images(monkeypatch: pytest.Mon
     assert glyphs.glyphs_manifest(options).hash == before
     monkeypatch.setattr(glyphs, "STYLE", replace(glyphs.STYLE, noise=0.5))
     assert glyphs.glyphs_manifest(options).hash != before
+
+
+def test_digits_are_read_the_same_wherever_scikit_learn_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = embedded._scans()
+    monkeypatch.setattr(embedded, "find_spec", lambda _: None)
+    assert np.array_equal(read, embedded._scans())
