@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from nastransfer.study.attempt import Attempt
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.spec import parse_spec
 from nastransfer.study.study import Study
@@ -44,6 +45,8 @@ def start(folder: Path, slots: int = 2, text: str = LIGHT) -> subprocess.Popen[s
         str(folder / "light.yaml"),
         "--slots",
         str(slots),
+        "--retry-after",
+        "0,0",
     ]
     return subprocess.Popen(
         [*command, "--runs", str(folder / "runs")],
@@ -143,4 +146,30 @@ def test_a_failed_task_is_named_with_its_reason_and_blocks_only_what_needs_it(tm
     assert "Diverged" in output
     records = Ledger(tmp_path / "runs").study("light")
     assert records.status().counts["augment"] == {"pending": 1, "running": 0, "done": 2, "failed": 0}
-    assert "diverged" in records.status().failed[0]["error"]
+    (failed,) = records.status().failed
+    assert "diverged" in failed["error"] and failed["cause"] == "diverged"
+    attempt = Attempt(records.folder.parent / failed["run"])
+    notebook = nbformat.read(attempt.notebook, as_version=4)
+    errors = [cell for cell in notebook.cells if "Diverged" in str(cell.get("outputs"))]
+    assert len(errors) == 1 and "papermill-error-cell" in str(notebook.cells), "the failed cell is marked"
+    assert "again in" not in output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc for processes left behind")
+def test_a_kernel_that_is_killed_is_tried_again_and_loses_nothing(tmp_path: Path) -> None:
+    text = LIGHT.replace("genotypes: 2", "genotypes: 1").replace("epochs: 2", "epochs: 60")
+    for searched in ("methods: ", "settings: ", "sources: "):
+        text = text.replace(f"\n{searched}", f"\n#{searched}")
+    text += "methods: []\n"
+    process = start(tmp_path, text=text)
+    records = Ledger(tmp_path / "runs").study("light")
+    wait_for(lambda: bool(records.status().running and records.status().running[0].get("step")))
+    (attempt,) = records.attempts()
+    asked = attempt.asked()
+    assert asked is not None
+    os.kill(asked["owner"]["pid"], signal.SIGKILL)
+    output, _ = process.communicate(timeout=300)
+    assert "again in 0 s: augment random-0-to-digits-2 (died: DeadKernelError: Kernel died)" in output
+    assert records.status().finished
+    assert len(published(records)) == 1
+    assert kernels(tmp_path) == []
