@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nastransfer.data.datasets import open_dataset
 from nastransfer.data.streams import Streams
+from nastransfer.search.plugins import Plugin
 from nastransfer.search.searcher import SearchData, SearchStep, make_searcher
 from nastransfer.search.settings import NetworkSearcher
 from nastransfer.space.genotype import Genotype
@@ -103,7 +105,7 @@ def test_a_training_is_measured_for_each_network() -> None:
     first, second = answer.points
     assert first.macs == second.macs is not None and first.seconds > 0
     assert answer.shape == {"classes": 10, "side": 8, "stem": "cifar"}
-    assert answer.capacity_bytes is not None and answer.needed_bytes == first.peak_bytes
+    assert answer.capacity_bytes and answer.needed_bytes == max(first.peak_bytes or 0, second.peak_bytes or 0)
     assert Measured.from_json(answer.to_json()) == answer
 
 
@@ -135,3 +137,38 @@ def test_an_own_method_is_timed_by_its_steps() -> None:
         time.sleep(1.0)
 
     assert time_steps(silent(), budget=0.05) is None
+
+
+OWN = '''
+"""A method that waits, and one that fails."""
+import time
+from nastransfer import Genotype, Searcher, SearchStep
+
+
+class Waits(Searcher):
+    method = "waits"
+
+    def search(self, data, streams):
+        for step in range(3):
+            time.sleep(0.02)
+            yield SearchStep(step, 2, Genotype.random(streams.numpy("g")))
+
+
+class Fails(Searcher):
+    method = "fails"
+
+    def search(self, data, streams):
+        raise KeyError("lost")
+        yield
+'''
+
+
+def test_an_own_methods_file_is_probed_whatever_it_does(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    plugin = Plugin.read(tmp_path / "own.py")
+    waits, fails = (
+        measure(SearchAsk(method, "tiny", {}, Source(dataset="digits"), 2, plugin))
+        for method in ("waits", "fails")
+    )
+    assert waits.points[0].seconds >= 0.06 and waits.points[0].relative_error == 0.0
+    assert not fails.points and fails.reason == "KeyError: 'lost'"
