@@ -11,8 +11,12 @@ from nastransfer.report.counterparts import RandomRuns, counterparts, per_search
 from nastransfer.report.names import RANDOM, method_name, source_name
 from nastransfer.stats.sample import Sample, sample
 
-# Tables whose numbers vary what all other rows hold fixed (cells), so that they belong to no arm.
-ABLATIONS = ("table 4",)
+# What trainings with drop path, auxiliary head or cutout feed (the paper's supplement).
+TRICKS = "tricks"
+# Tables whose numbers vary what all other rows hold fixed (cells, tricks), so that they belong to no arm.
+ABLATIONS = ("table 4", TRICKS)
+# What has more trainings of some arms (another seed, more random genotypes), so that others do not lack them.
+EXTRAS = ("table 3", "figure 4")
 # Random genotypes trained and scored on a source: what a proxy says of them, and no result on a target.
 RANK_AGREEMENT = "rank_agreement"
 # Networks that people know, trained beside to compare with: nothing that a search of the study found.
@@ -201,11 +205,11 @@ def baselines_of(rows: pl.DataFrame) -> list[Arm]:
 
 
 def by_cells(frame: pl.DataFrame) -> dict[int, pl.DataFrame]:
-    """The ablation over depth: cells, ascending, to the trainings of that depth, those that feed an ablation included.
+    """The ablation over depth: cells, ascending, to the trainings of that depth, without those for tricks alone.
 
     `ValueError` for accuracies that are none, and where the trainings on a target differ in more than their cells.
     """
-    rows = feeding_more_than(finished(frame), RANK_AGREEMENT, KNOWN)
+    rows = feeding_more_than(finished(frame), RANK_AGREEMENT, KNOWN, TRICKS)
     alike = rows.with_columns(pl.col("protocol").str.replace(OTHER_CELLS, ""))
     _check_protocols(alike.with_columns(cells=pl.lit(None, pl.Int64)))
     depths = rows.partition_by("cells", as_dict=True, maintain_order=True)

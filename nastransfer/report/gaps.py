@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from nastransfer.report.arms import trainings
+from nastransfer.report.arms import EXTRAS, feeding_more_than, trainings
 from nastransfer.report.names import RANDOM, method_name, set_name, source_name
 
 _ARM = ("study", "method", "preset", "source", "selection")
@@ -19,8 +19,9 @@ def gaps(frame: pl.DataFrame) -> pl.DataFrame:
     """A row for each arm that lacks trainings: study, method, preset, source, selection, target, finished, expected.
 
     Expected are all search seeds (or random draws) that any arm of the study has, with all augment seeds that any
-    training of the study on this target has. `target` and `expected` are null for searches of which nothing is trained
-    yet. What no run hints at cannot be seen here: the study's status counts its tasks. `ValueError` as for `trainings`.
+    training of the study on this target has; what only feeds `EXTRAS` is expected of none. `target` and `expected` are
+    null for searches of which nothing is trained yet. What no run hints at cannot be seen here: the study's status
+    counts its tasks. `ValueError` as for `trainings`.
     """
     return gaps_of(trainings(frame), frame)
 
@@ -30,7 +31,7 @@ def gaps_of(trained: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     own = pl.col("origin").is_in(["own", "linked"])
     searches = frame.filter(own, pl.col("method").ne_missing(RANDOM), kind="search")
     rows: list[dict[str, Any]] = []
-    for (study,), runs in trained.group_by("study", maintain_order=True):
+    for (study,), runs in feeding_more_than(trained, *EXTRAS).group_by("study", maintain_order=True):
         found = runs.filter(pl.col("method").ne_missing(RANDOM))
         seeds = set(found["search_seed"]) | set(searches.filter(study=study)["search_seed"])
         draws = runs.filter(method=RANDOM)["search_seed"].n_unique()

@@ -125,6 +125,18 @@ def test_an_ablation_over_depth_has_its_own_way_and_disturbs_no_other_table() ->
     assert [one.accuracies for one in baselines_of(found[8])] == [[64.0]]
 
 
+def test_trainings_with_tricks_disturb_no_table_and_no_depth() -> None:
+    cutout = {"protocol": protocol("tiny", cutout=8).label, "feeds": "tricks"}
+    tricks = study(
+        training("random", 0, 64.0, run="rt", **cutout), training("darts1", 2, 66.0, run="dt", **cutout)
+    )
+    assert trainings(pl.concat([small_study(), tricks])).equals(trainings(small_study()))
+    found = by_cells(pl.concat([depths(), tricks]))
+    assert {cells: part["run"].to_list() for cells, part in found.items()} == {
+        cells: part["run"].to_list() for cells, part in by_cells(depths()).items()
+    }
+
+
 def test_what_feeds_no_ablation_is_still_refused_elsewhere() -> None:
     unmarked = depths().with_columns(feeds=pl.lit(None, pl.String))
     with pytest.raises(ValueError, match=r"under 2 protocols, .* 'tiny' cells=5; 'tiny\+L8' cells=8"):
@@ -158,6 +170,14 @@ def test_gaps_are_counted_beside_what_other_arms_have() -> None:
         "DARTS (1st order) from glyphs (synthetic), p1 on glyphs (synthetic), 2 of 6 trainings; "
         "ENAS from digits, searched and not yet trained; random sampling on glyphs (synthetic), 4 of 6 trainings."
     )
+
+
+def test_a_repeat_of_some_arms_is_no_gap_of_the_others() -> None:
+    again = {"augment_seed": 3, "feeds": "table 3"}
+    rows = [training("random", 0, 70.0, run="r3", **again), training("darts1", 2, 71.0, run="d3", **again)]
+    assert gaps(pl.concat([small_study(), study(*rows)])).is_empty()
+    unsaid = [{**row, "feeds": "random"} for row in rows]
+    assert gaps(pl.concat([small_study(), study(*unsaid)])).height == 3
 
 
 def test_of_many_gaps_some_are_named() -> None:
