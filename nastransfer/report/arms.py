@@ -21,6 +21,8 @@ EXTRAS = ("table 3", "figure 4")
 RANK_AGREEMENT = "rank_agreement"
 # Networks that people know, trained beside to compare with: nothing that a search of the study found.
 KNOWN = "known"
+# Trainings whose search may have seen images that they are tested on, which the study file allows.
+TARGET_TEST_SEEN = "target_test_seen"
 
 Scores = tuple[tuple[float, ...], ...]
 
@@ -171,6 +173,8 @@ def arms_of(rows: pl.DataFrame) -> list[Arm]:
         kept, shared, notes = counterparts(runs, of_target)
         baseline = of_target.trained_with(shared)
         about = study, target, method, shown, source, selection
+        if kept.select(_feeds().list.contains(TARGET_TEST_SEEN).any()).item():
+            notes = (*notes, "searches may have seen images of the target's test part")
         found.append(Arm(*about, kept, *baseline, notes, runs, of_target.runs))
     return sorted(
         found, key=lambda arm: tuple(str(getattr(arm, name) or "") for name in ("target", "study", *_ARM[2:]))

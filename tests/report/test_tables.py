@@ -9,9 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nastransfer.report.arms import TARGET_TEST_SEEN
 from nastransfer.report.names import SYNTHETIC, listed, method_name, source_name
 from nastransfer.report.tables import HEADERS, RI_COLUMNS, ri_html, ri_markdown, ri_table, ri_text
 from nastransfer.stats.improvement import relative_improvement
+from nastransfer.study import plan
 from nastransfer.study.frame import SCHEMA, results_frame
 from nastransfer.study.published import published
 from tests.report.rows import small_study, study, training
@@ -120,6 +122,15 @@ def test_augment_seeds_without_a_random_run_are_left_out_and_said() -> None:
     assert row["note"] == (
         "augment seed 3 left out: no random run has it; random sampling: 2 of 4 trainings are finished"
     )
+
+
+def test_a_search_that_may_have_seen_test_images_is_said_to() -> None:
+    seen = training("darts1", 2, 72.0, feeds=f"transfer,{TARGET_TEST_SEEN}")
+    frame = study(seen, training("enas", 2, 71.0), training("random", 0, 70.0), training("random", 1, 71.0))
+    notes = dict(ri_table(frame).select("method", "note").iter_rows())
+    assert "may have seen images of the target's test part" in notes["darts1"]
+    assert "may have seen" not in (notes["enas"] or "")
+    assert plan.TARGET_TEST_SEEN == TARGET_TEST_SEEN
 
 
 def test_searches_that_found_one_genotype_count_each_and_it_is_said() -> None:
