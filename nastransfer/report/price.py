@@ -134,7 +134,7 @@ def resolved_layout(resolution: Resolved) -> TextTable:
             str(row["searches"]),
             str(row["random_genotypes"]),
             str(row["augment_seeds"]),
-            _points(row["ri_against_random"], " %"),
+            _points(row["ri_against_random"], "%"),
             _points(row["ri_between"], " points"),
         )
         for row in targets.iter_rows(named=True)
@@ -230,7 +230,7 @@ def _totals(estimate: Priced) -> list[str]:
 
 def _suggested(suggestion: Suggested | None) -> str:
     if suggestion is None:
-        return "No other split of the same hours would resolve 5% less than this one does, on the mean."
+        return "No other split of the same hours would resolve differences that are smaller by 5% or more, on the mean."
     now = suggestion.planned_points
     before = "nothing" if now is None else f"{now:.1f} points"
     return (

@@ -106,7 +106,7 @@ def test_the_text_says_how_long_how_sure_and_what_is_missing() -> None:
     assert "25% either way. Work of all tasks together 90.0 min" in text
     assert "Memory: up to 2.0 GB at once of 16.0 GB. Disk: 1.4 MB." in text
     assert "Not in these totals: 1 task of unknown price (nobody knows). The machine was busy." in text
-    assert "6.3 %" in text and "Spreads: made up." in text and "No other split of the same hours" in text
+    assert "6.3%" in text and "Spreads: made up." in text and "No other split of the same hours" in text
     assert "Predicted" not in text
     assert "one task at a time, 2 threads" in " ".join(price_layout(estimate(slots=1, threads=2)).below)
     done = estimate(tasks=TASKS.filter(pl.col("how") == "done"))

@@ -14,9 +14,9 @@ from nastransfer.space import cost
 from nastransfer.space.genotype import Genotype
 from nastransfer.study import estimate as estimating
 from nastransfer.study.executors.gpus import Gpu
-from nastransfer.study.ledger import Ledger
+from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
-from nastransfer.study.plan import random_genotypes
+from nastransfer.study.plan import Task, random_genotypes
 from nastransfer.study.pricing import devices, measuring, overhead
 from nastransfer.study.pricing.asks import Ask, Measured, Point, SearchAsk, TrainingAsk, ask_digest
 from nastransfer.study.pricing.comparison import (
@@ -62,6 +62,13 @@ def probes(monkeypatch: pytest.MonkeyPatch) -> Probes:
     monkeypatch.setattr(devices, "gpus", list)
     monkeypatch.setattr(devices, "memory_bytes", lambda: 4 * GIGABYTE)
     return stand_in
+
+
+def first_searches(records: StudyRecords) -> list[Task]:
+    """The proxy, and a search on each of the two sources."""
+    tasks = records.plan()
+    searches = [task for task in tasks if task.kind == "search" and task.parameters["seed"] == 2]
+    return [task for task in tasks if task.kind == "proxy"] + searches
 
 
 def test_each_thing_is_probed_once_and_all_of_it_counts(tmp_path: Path, probes: Probes) -> None:
@@ -119,6 +126,17 @@ def test_records_of_another_machine_price_nothing(tmp_path: Path, probes: Probes
         finish(records, task, place, **{**HERE, "threads": 99}, seconds=200.0)
     found = Study.load("quickstart").estimate(tmp_path, slots=2)
     assert "records" not in found.counts and len(probes.asked) == 3
+
+
+def test_another_studys_records_count_where_the_same_code_made_them(tmp_path: Path, probes: Probes) -> None:
+    records = write_example(tmp_path, leave=14, name="another")
+    for place, task in enumerate(first_searches(records)):
+        finish(records, task, place, **HERE, commit=machine()["commit"], seconds=200.0)
+    found = Study.load("quickstart").estimate(tmp_path, slots=2)
+    assert found.counts == {"probe": 10, "records": 4} and found.work_hours * 3600 == pytest.approx(800 + 450)
+    probes.asked.clear()
+    finish(records, first_searches(records)[0], 9, **HERE, commit="older", seconds=900.0)
+    assert Study.load("quickstart").estimate(tmp_path, slots=2).work_hours == found.work_hours
 
 
 def test_what_does_not_fit_is_an_error_with_a_way_out(

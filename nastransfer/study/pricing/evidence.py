@@ -34,7 +34,10 @@ class Evidence:
 
 
 def gather(ledger: Ledger, study: str, threads: int) -> Evidence:
-    """All that is recorded; where the study itself has records of a group, those alone count for it."""
+    """All that is recorded; where the study itself has records of a group, those alone count for it.
+
+    Other studies' times count where the same commit ran them: code that has changed since may be faster.
+    """
     evidence = Evidence()
     here = machine()
     alike = {"versions": here["versions"], "threads": threads}
@@ -47,6 +50,8 @@ def gather(ledger: Ledger, study: str, threads: int) -> Evidence:
         ):
             evidence.found.setdefault(method, []).append(genotype)
         same = pl.col("device").is_in(device_names())
+        if name != study:
+            same &= pl.col("commit").eq_missing(pl.lit(here["commit"]))
         own = rows.filter(same, pl.col("origin") == "own", pl.col("seconds") > 0, **alike)
         _add(evidence.points, _by_group(records, own))
     return evidence
