@@ -13,6 +13,7 @@ import polars as pl
 from IPython.display import clear_output, display
 from plotly.io.base_renderers import PlotlyRenderer
 
+from nastransfer.imports import skip_address_grammar
 from nastransfer.search.watched import COLLAPSE_WARNING, clock, in_words
 
 Result = TypeVar("Result")
@@ -32,6 +33,7 @@ class _WithWords(PlotlyRenderer):
 
 def use_in_notebooks() -> None:
     """Draw figures by mimetype: in JupyterLab, in saved notebooks, and without fetching anything from the network."""
+    skip_address_grammar()  # setting a renderer imports nbformat
     pio.renderers["with_words"] = _WithWords(_CONFIG)
     pio.renderers.default = "with_words"
 

@@ -23,6 +23,9 @@ from nastransfer.study.executors.process import free_log
 from nastransfer.study.executors.view import LogScreen, Pace, Row, Screen, TerminalScreen, View, screen
 
 
+ROOT = Path(__file__).parents[2]
+
+
 def notebook(*outputs: dict[str, Any]) -> str:
     cells = [nbformat.v4.new_code_cell("pass", outputs=[nbformat.from_dict(one)]) for one in outputs]
     return nbformat.writes(nbformat.v4.new_notebook(cells=cells))
@@ -180,3 +183,13 @@ def test_a_process_is_known_by_when_it_started_not_by_its_number_alone() -> None
     with subprocess.Popen([sys.executable, "-c", "pass"]) as other:
         pass
     assert not runs_here({**about, "pid": other.pid})
+
+
+def test_no_process_of_a_task_compiles_a_grammar_of_addresses() -> None:
+    """The second that this takes is all that is left out: notebooks are checked as ever."""
+    start = (
+        "import sys; from nastransfer.report import live; from nastransfer.study.executors import notebook;"
+    )
+    use = "notebook._papermill(); live.use_in_notebooks(); import nbformat.v4;"
+    check = "nbformat.validate(nbformat.v4.new_notebook()); assert 'lark' not in sys.modules"
+    subprocess.run([sys.executable, "-W", "error", "-c", start + use + check], check=True, cwd=ROOT)

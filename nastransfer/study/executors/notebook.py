@@ -12,10 +12,10 @@ import os
 import signal
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from nastransfer.disk import CannotWrite
+from nastransfer.imports import skip_address_grammar
 from nastransfer.processes import Busy, end_with_parent, lock
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.executors.kernel import Kernel
@@ -106,9 +106,7 @@ def _execute(records: StudyRecords, task: Task, devices: int, kernel: Kernel | N
 
 
 def _papermill() -> Any:
-    # A check of international addresses, which notebooks have none of, compiles its grammar for a second at import.
-    # In front of an empty module, the import of its names fails, which those who want them expect.
-    sys.modules.setdefault("rfc3987_syntax", ModuleType("rfc3987_syntax"))
+    skip_address_grammar()
     import papermill
 
     return papermill
