@@ -22,7 +22,6 @@ from nastransfer.study.executors.output import ATOMIC, MOST_BYTES, AtomicNoteboo
 from nastransfer.study.executors.process import free_log
 from nastransfer.study.executors.view import LogScreen, Pace, Row, Screen, TerminalScreen, View, screen
 
-
 ROOT = Path(__file__).parents[2]
 
 
