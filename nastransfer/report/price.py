@@ -19,6 +19,8 @@ RESOLVED_CAPTION = "What the planned runs can resolve"
 COMPARED_HEADERS = ("", "tasks", "predicted", "actual", "off by")
 COMPARED_CAPTION = "Predicted against actual"
 WALL = "wall"
+# With more than this share of the processor, nobody else used it to speak of.
+_ALONE = 0.9
 _KINDS = ("proxy", "search", "augment")
 
 
@@ -87,7 +89,7 @@ class Priced(Protocol):
     @property
     def unknown(self) -> Sequence[tuple[int, str]]: ...
     @property
-    def notes(self) -> Sequence[str]: ...
+    def alone_hours(self) -> float: ...
     @property
     def resolution(self) -> Resolved: ...
 
@@ -225,7 +227,18 @@ def _totals(estimate: Priced) -> list[str]:
         f"Not in these totals: {count} task{'' if count == 1 else 's'} of unknown price ({reason})."
         for count, reason in estimate.unknown
     ]
-    return [total, parts, f"The error is from {estimate.error_from}.", *missing, *estimate.notes]
+    return [total, parts, f"The error is from {estimate.error_from}.", *missing, *_busy(estimate)]
+
+
+def _busy(estimate: Priced) -> list[str]:
+    """That others used the machine while it was measured."""
+    if estimate.alone_hours >= _ALONE * estimate.wall_hours:
+        return []
+    taken = 1 - estimate.alone_hours / estimate.wall_hours
+    alone = duration(_HOUR * estimate.alone_hours)
+    return [
+        f"Other work had the processor for {taken:.0%} of the time while this was measured: without it about {alone}."
+    ]
 
 
 def _suggested(suggestion: Suggested | None) -> str:

@@ -37,8 +37,6 @@ MODEL_ERROR = 0.2
 """Assumed to be off by that besides what probes show (tests/study/test_estimate_slow.py has what was measured)."""
 _NETWORKS = 3
 _HOUR = 3600.0
-# With more than this share of the processor, nobody else used it to speak of.
-_ALONE = 0.9
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,6 @@ class Estimate:
     unknown: tuple[tuple[int, str], ...]
     cpu_hours: float
     alone_hours: float
-    notes: tuple[str, ...]
     resolution: Resolution
 
     @property
@@ -219,7 +216,6 @@ def _total(
         unknown=tuple((count, reason) for reason, count in unknown.iter_rows()),
         cpu_hours=cpu_hours,
         alone_hours=alone_hours,
-        notes=_notes(wall_hours, alone_hours),
         resolution=resolution(tasks, priced, evidence.frames, spec.name),
     )
 
@@ -246,16 +242,6 @@ def _alone(
     each = pl.col("seconds") * pl.col("cpu_share").fill_null(1.0) + besides
     seconds = dict(known.select("id", each).iter_rows())
     return sum(seconds.values()) / _HOUR, wall_seconds(tasks, seconds, slots) / _HOUR
-
-
-def _notes(wall_hours: float, alone_hours: float) -> tuple[str, ...]:
-    if alone_hours >= _ALONE * wall_hours:
-        return ()
-    said = (
-        f"Other work had the processor for {1 - alone_hours / wall_hours:.0%} of the time in which this was measured: "
-        f"on the machine alone it would take about {60 * alone_hours:.2g} minutes."
-    )
-    return (said,)
 
 
 def _kept(estimate: Estimate) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def estimate(**changed: Any) -> Any:
         "memory_bytes": 16 * 10**9,
         "disk_bytes": 1_400_000,
         "unknown": ((1, "nobody knows"),),
-        "notes": ("The machine was busy.",),
+        "alone_hours": 0.25,
         "resolution": resolution,
     }
     return SimpleNamespace(**{**values, **changed})
@@ -105,9 +105,13 @@ def test_the_text_says_how_long_how_sure_and_what_is_missing() -> None:
     )
     assert "25% either way. Work of all tasks together 90.0 min" in text
     assert "Memory: up to 2.0 GB at once of 16.0 GB. Disk: 1.4 MB." in text
-    assert "Not in these totals: 1 task of unknown price (nobody knows). The machine was busy." in text
+    assert (
+        "Not in these totals: 1 task of unknown price (nobody knows). Other work had the processor for 75% "
+        in text
+    )
+    assert "measured: without it about 15.0 min." in text
     assert "6.3%" in text and "Spreads: made up." in text and "No other split of the same hours" in text
-    assert "Predicted" not in text
+    assert "Predicted" not in text and "Other work" not in estimate_text(estimate(alone_hours=0.95))
     assert "one task at a time, 2 threads" in " ".join(price_layout(estimate(slots=1, threads=2)).below)
     done = estimate(tasks=TASKS.filter(pl.col("how") == "done"))
     assert price_layout(done).below == ["Everything is done: nothing is left to pay for."]
