@@ -64,11 +64,15 @@ def measure_all(asks: Mapping[str, Ask], setting: Setting, title: str) -> dict[s
         tqdm(total=len(left), desc=f"{title}: probes", unit="probe", disable=None) as bar,
     ):
         running = {pool.submit(_probe, asks[name], setting.threads): name for name in left}
-        for future in as_completed(running):
-            answer = found[running[future]] = future.result()
-            if answer.points:
-                _keep(names[running[future]], answer.to_json())
-            bar.update()
+        try:
+            for future in as_completed(running):
+                answer = found[running[future]] = future.result()
+                if answer.points:
+                    _keep(names[running[future]], answer.to_json())
+                bar.update()
+        finally:
+            # Ctrl-C waits for the probes that run, not for all.
+            pool.shutdown(wait=False, cancel_futures=True)
     return found
 
 
