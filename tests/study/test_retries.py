@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 RUN = (
     "import sys; from nastransfer.study.executors import process, runner; from tests.study.acting import *;"
     "from nastransfer.study.executors.local import Options, run;"
-    "process.MODULE = 'tests.study.acting'; runner.BUSY_PAUSE_SECONDS = 0.2;"
+    "process.MODULE = 'tests.study.acting'; process.STOP_SECONDS = 600; runner.BUSY_PAUSE_SECONDS = 0.2;"
     "records = Ledger(sys.argv[1]).study('acted'); run(records, records.plan(), 2, Options(2))"
 )
 
@@ -109,12 +109,10 @@ def test_a_clock_that_is_set_back_does_not_mix_up_the_tries(tmp_path: Path) -> N
 
 def test_a_full_disk_stops_the_study_with_one_message(tmp_path: Path) -> None:
     records = planned(
-        tmp_path, task(1), task(2, 1, full=True), *(task(n, 1, seconds=60) for n in range(3, 6))
+        tmp_path, task(1), task(2, 1, full=True), *(task(n, 1, seconds=600) for n in range(3, 6))
     )
-    started = time.monotonic()
     with pytest.raises(CannotWrite, match="the disk is full: make room"):
         go(records)
-    assert time.monotonic() - started < 30, "what ran beside it was stopped"
     assert records.status().total("done") == 1 and records.status().total("running") == 0
     assert runners(records.folder) == {}
 
@@ -131,26 +129,31 @@ def test_four_runners_share_a_study_and_publish_each_task_once(tmp_path: Path) -
     assert sum(len(tries(records, number)) for number in range(12)) == 12
 
 
+def stop_once(records: StudyRecords, condition: Callable[[], bool]) -> threading.Thread:
+    """Ask for a stop from another thread as soon as a condition holds; start it."""
+
+    def ask() -> None:
+        wait_for(condition)
+        assert len(ask_to_stop(records.folder)) == 1
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    return thread
+
+
 def test_a_task_that_another_process_works_on_is_left_to_it(tmp_path: Path) -> None:
     records = planned(tmp_path, task(1), task(2))
     with lock(records.lock_path(task(1).id)):
-        thread = threading.Timer(1.0, finish_elsewhere, [tmp_path])
-        thread.start()
+        thread = stop_once(records, lambda: records.states()[task(2).id] == "done")
         with pytest.raises(Stopped):
             go(records)
         thread.join()
-    assert records.finished(task(1).id) is None
-    assert records.finished(task(2).id) is not None
-
-
-def finish_elsewhere(folder: Path) -> None:
-    assert len(ask_to_stop(Ledger(folder).study("acted").folder)) == 1
+    assert records.states()[task(1).id] == "pending"
 
 
 def test_asked_to_stop_it_stops_as_after_ctrl_c_and_goes_on_later(tmp_path: Path) -> None:
-    records = planned(tmp_path, task(1), task(2, 1, seconds=60))
-    thread = threading.Timer(1.5, finish_elsewhere, [tmp_path])
-    thread.start()
+    records = planned(tmp_path, task(1), task(2, 1, seconds=300))
+    thread = stop_once(records, lambda: records.states()[task(2).id] == "running")
     with pytest.raises(KeyboardInterrupt):
         go(records)
     thread.join()
@@ -162,24 +165,21 @@ def test_asked_to_stop_it_stops_as_after_ctrl_c_and_goes_on_later(tmp_path: Path
 
 
 def test_a_second_ctrl_c_does_not_wait_for_stubborn_tasks(tmp_path: Path) -> None:
-    records = planned(tmp_path, *(task(n, stubborn=True, seconds=120) for n in range(2)))
+    """They would end after ten minutes, and would be waited for as long."""
+    records = planned(tmp_path, *(task(n, stubborn=True, seconds=600) for n in range(2)))
     with subprocess.Popen(
-        [sys.executable, "-c", RUN, str(tmp_path)], cwd=ROOT, stderr=subprocess.PIPE
+        [sys.executable, "-c", RUN, str(tmp_path)], cwd=ROOT, stderr=subprocess.DEVNULL
     ) as one:
         wait_for(lambda: records.status().total("running") == 2)
-        time.sleep(0.3)
-        started = time.monotonic()
-        one.send_signal(signal.SIGINT)
-        time.sleep(0.5)
-        one.send_signal(signal.SIGINT)
-        one.communicate(timeout=60)
-    assert time.monotonic() - started < process.STOP_SECONDS
+        while one.poll() is None:
+            one.send_signal(signal.SIGINT)
+            time.sleep(0.5)
     wait_for(lambda: records.status().total("running") == 0)
     assert list((records.folder / "locks").glob("runner-*")) == []
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

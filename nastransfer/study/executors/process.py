@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -116,19 +118,27 @@ def stop(processes: Sequence[subprocess.Popen[str]]) -> None:
     except (KeyboardInterrupt, subprocess.TimeoutExpired):
         pass
     finally:
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.wait()
+        with _uninterrupted():
+            for process in processes:
+                process.kill()
+            for process in processes:
+                process.wait()
+                if process.stdin is not None:
+                    with contextlib.suppress(OSError):
+                        process.stdin.close()
 
 
-def send_home(ahead: Ahead) -> None:
-    """End a process that waits for a task, and what it wrote."""
-    stop([ahead.process])
-    if ahead.process.stdin is not None:
-        with contextlib.suppress(OSError):
-            ahead.process.stdin.close()
-    ahead.log.unlink(missing_ok=True)
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A block that Ctrl-C does not break off, where this is the thread that hears of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _spawn(

@@ -18,7 +18,6 @@ from nastransfer.study.executors.process import (
     Exit,
     Place,
     Running,
-    send_home,
     start,
     start_ahead,
     stop,
@@ -76,9 +75,9 @@ class Runner:
 
     def close(self) -> None:
         """Stop everything; what is not finished goes on when the study is run again."""
-        stop([one.process for one in self.running])
+        stop([*(one.process for one in self.running), *(one.process for one in self.ahead)])
         for waiting in self.ahead:
-            send_home(waiting)
+            waiting.log.unlink(missing_ok=True)
         self.screen.show(self._view([]))
         self.screen.close()
 
@@ -109,7 +108,8 @@ class Runner:
             started = tell(one, self.records, task, where) if one.process.poll() is None else None
             if started is not None:
                 return started
-            send_home(one)
+            stop([one.process])
+            one.log.unlink(missing_ok=True)
         return None
 
     def _place(self, task: Task) -> Place | None:
