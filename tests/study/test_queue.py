@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from nastransfer.study.executors.gpus import CONTEXT_BYTES, Gpu, alike, place, read_gpus
 from nastransfer.study.executors.queue import Queue
+from nastransfer.study.executors.warm import SHIPPED, needs, warm
 from nastransfer.study.failures import Cause, cause_named, cause_of, cause_recorded, wait_before_next
 from nastransfer.study.plan import Task
 
@@ -166,3 +171,26 @@ def test_waits_grow_and_end() -> None:
     assert wait_before_next([Cause.MEMORY] * 2, waits) is None
     assert wait_before_next([Cause.DIED, Cause.MEMORY], waits) == 30.0
     assert wait_before_next([Cause.DIED], ()) is None
+
+
+def test_what_a_kernel_imports_ahead_is_what_its_task_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Task("a", "search", "a", {"method": "darts1"})
+    training = Task("b", "augment", "b", {})
+    shipped = needs(SHIPPED / "search.ipynb", search)
+    assert {"nastransfer.report.curves", "nastransfer.study.task", "nastransfer.space.supernet"} <= {*shipped}
+    for drawn in ({"method": "random"}, {"method": "mine", "plugin": "plugins/x/mine.py"}):
+        assert "nastransfer.space.supernet" not in needs(
+            SHIPPED / "search.ipynb", replace(search, parameters=drawn)
+        )
+    assert "nastransfer.train.augment" in needs(SHIPPED / "augment.ipynb", training)
+    own = tmp_path / "augment.ipynb"
+    cells = [{"cell_type": "code", "source": ["%time 1\n", "import json\n"]}]
+    cells += [{"cell_type": kind, "source": ["from a import b"]} for kind in ("code", "markdown")]
+    own.write_text(json.dumps({"cells": cells}))
+    assert needs(own, training) == ("a.b", "nastransfer.study.task")
+    tied: list[bool] = []
+    monkeypatch.setattr("nastransfer.study.executors.warm.end_with_parent", partial(tied.append, True))
+    warm(("json", "no.such.module"))
+    assert tied == [True]

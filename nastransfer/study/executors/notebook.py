@@ -21,7 +21,7 @@ from nastransfer.study.attempt import Attempt
 from nastransfer.study.executors.kernel import Kernel
 from nastransfer.study.executors.output import ATOMIC, AtomicNotebook
 from nastransfer.study.executors.process import Exit
-from nastransfer.study.executors.warm import needs
+from nastransfer.study.executors.warm import SHIPPED, needs
 from nastransfer.study.failures import Cause, cause_named
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
@@ -31,7 +31,7 @@ from nastransfer.study.task import ATTEMPT_VARIABLE
 
 def notebooks_folder() -> Path:
     """Where the task notebooks are: beside the package, or in the folder that NASTRANSFER_NOTEBOOKS names."""
-    folder = Path(os.environ.get("NASTRANSFER_NOTEBOOKS") or Path(__file__).parents[3] / "notebooks")
+    folder = Path(os.environ.get("NASTRANSFER_NOTEBOOKS") or SHIPPED)
     if not (folder / "search.ipynb").exists():
         raise ValueError(
             f"no task notebooks in {folder}; set NASTRANSFER_NOTEBOOKS to the checkout's notebooks/"

@@ -11,6 +11,7 @@ from pathlib import Path
 from nastransfer.processes import end_with_parent
 from nastransfer.study.plan import Task
 
+SHIPPED = Path(__file__).parents[3] / "notebooks"
 # What the work of a task imports when it starts. Names, not imports: a task of another kind must not pay for them.
 _TASK = ("nastransfer.study.task",)
 _SUPERNET = ("nastransfer.data.batches", "nastransfer.space.supernet", "nastransfer.train.loop")
@@ -18,8 +19,13 @@ _TRAINING = ("nastransfer.train.augment", "nastransfer.train.preflight", "nastra
 
 
 def needs(notebook: Path, task: Task) -> tuple[str, ...]:
-    """Names of the modules that a task's notebook and its work import, as far as that is known before."""
+    """Names of the modules that a task's notebook and its work import, as far as that is known before.
+
+    What the work of another notebook than the shipped ones imports is not known.
+    """
     given = task.parameters
+    if notebook.parent != SHIPPED:
+        return (*_imported(notebook), *_TASK)
     # A method of a plug-in, or random sampling, may need no torch.
     searches = task.kind == "search" and not given.get("plugin") and given.get("method") != "random"
     work = _SUPERNET if searches else _TRAINING if task.kind == "augment" else ()
