@@ -121,7 +121,8 @@ def _training(ask: TrainingAsk) -> Measured:
         phases = _steps(training, dataset)
         total = setup + sum(phase.total for phase in phases)
         error = float(np.sqrt(sum(phase.error**2 for phase in phases))) / total
-        points.append(Point(total, error, peak, training.macs))
+        # Reading the images may take more than training on them.
+        points.append(Point(total, error, max(peak, _peak(device)), training.macs))
     return Measured(tuple(points), opened, shape=shape_of(dataset, chosen), **memory)
 
 

