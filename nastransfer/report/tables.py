@@ -72,8 +72,7 @@ def ri_table(frame: pl.DataFrame) -> pl.DataFrame:
 
     Random sampling of the same study, target, protocol and augment seeds is the baseline. Known networks trained beside
     come last; published rows are left out. An unfinished study gives what is there, and notes say what the rows lack
-    beside others. `ValueError` for NaN and
-    impossible accuracies, and for several protocols on one target.
+    beside others. `ValueError` for NaN and impossible accuracies, and for several protocols on one target.
     """
     found, missing = arms(frame), _trainings_finished(frame)
     collapsed = frame.filter(pl.col("collapsed_at").is_not_null(), kind="search")
@@ -140,7 +139,7 @@ def _what_was_averaged(arm: Arm) -> list[str]:
         seeds = listed(sorted(set(arm.runs["augment_seed"]), key=str))
         notes.append(f"each search's mean over augment seeds {seeds}")
     distinct = arm.runs["genotype"].n_unique()
-    if distinct < len(arm.accuracies):
+    if arm.source is not None and distinct < len(arm.accuracies):
         notes.append(
             f"{len(arm.accuracies)} searches found {distinct} distinct genotype{'s' if distinct > 1 else ''}"
         )

@@ -64,6 +64,7 @@ def test_known_networks_come_last_and_change_nothing_else() -> None:
     found = relative_improvement([72.5, 73.5], [69.0, 70.0, 71.0])
     assert (resnet18["ri_low"], resnet18["ri_high"]) == (found.low, found.high)
     assert resnet18["note"].startswith("known network, trained beside; n are its augment seeds")
+    assert "distinct" not in resnet18["note"]
     assert "from" not in ri_text(table).splitlines()[-1].split("known network")[0]
 
 
