@@ -14,6 +14,7 @@ from nastransfer.report.price import estimate_text
 from nastransfer.study.batch import command_line, ready
 from nastransfer.study.executors.options import RETRY_SECONDS, Options
 from nastransfer.study.executors.runners import ask_to_stop, runners
+from nastransfer.study.pricing.comparison import predicted_against_actual
 from nastransfer.study.study import Study, StudyFailed
 from nastransfer.study.tidy import forget_failures
 
@@ -71,7 +72,8 @@ def study(
 def estimate(name: StudyName, runs: Runs = DEFAULT_RUNS, slots: Slots = None) -> None:
     """Say what a study will take before it starts: hours, memory, disk, and what its runs can resolve."""
     asked = Study.load(name)
-    print(estimate_text(asked.estimate(runs, slots)))
+    price = asked.estimate(runs, slots)
+    print(estimate_text(price, predicted_against_actual(asked.records(runs))))
 
 
 @app.command()

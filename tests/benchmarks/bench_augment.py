@@ -82,7 +82,7 @@ SIZES = {
     "224 px": Size(
         224,
         protocol("paper-imagenet1k", epochs=1, channels=48, cells=14, batch=16),
-        train=32,
+        train=128,
         test=16,
         rounds=3,
     ),

@@ -36,7 +36,9 @@ def test_a_folder_where_nothing_has_finished_has_a_report(tmp_path: Path) -> Non
 
 def test_the_report_holds_the_price_against_the_records(tmp_path: Path) -> None:
     records = write_example(tmp_path / "runs", leave=2)
-    assert "Predicted against actual" not in write_report(records.folder)["report.html"].read_text(encoding="utf-8")
+    assert "Predicted against actual" not in write_report(records.folder)["report.html"].read_text(
+        encoding="utf-8"
+    )
     tasks = [task.id for task in records.plan()]
     priced = pl.DataFrame({"id": tasks, "how": "probe", "seconds": 12.0})
     keep_estimate(records, priced, {"wall_hours": 1.0}, begun=False)
