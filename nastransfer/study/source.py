@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import Field, GetJsonSchemaHandler, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
 from nastransfer.data.datasets import label_of, names, options_of
 from nastransfer.data.proxies import ProxySpec, proxies
@@ -51,9 +50,7 @@ class Source(Strict):
         return self
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """The short forms, which the validators turn into whole ones, are allowed too."""
         whole = handler.resolve_ref_schema(handler(core_schema))
         name = {"type": "string", "enum": list(names())}
