@@ -147,7 +147,7 @@ def test_a_write_that_fails_leaves_the_old_state(tmp_path: Path, monkeypatch: py
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "write_bytes", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match="the disk is full"):
             checkpoints.save(state(2))
     assert loaded(tmp_path) == 1
     checkpoints.save(state(3))

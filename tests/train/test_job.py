@@ -138,7 +138,7 @@ def test_a_full_disk_leaves_the_last_state_whole(tmp_path: Path, monkeypatch: py
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "write_bytes", full)
-        with pytest.raises(OSError, match="no space left"):
+        with pytest.raises(OSError, match="the disk is full"):
             augment(GENOTYPE, planted(), protocol=plan, checkpoint=tmp_path, save_seconds=0.0)
     again = augment(GENOTYPE, planted(), protocol=plan, checkpoint=tmp_path)
     assert [row["loss"] for row in again.history] == [row["loss"] for row in whole.history]
