@@ -37,7 +37,7 @@ def main() -> None:
     if not names:
         st.fragment(_empty, run_every=REFRESH_SECONDS)(ledger)
         return
-    name = _pick(names)
+    name = _pick(ledger, names)
     try:
         finished = ledger.study(name).status().finished
     except (ValueError, OSError) as error:
@@ -46,16 +46,28 @@ def main() -> None:
     st.fragment(_study, run_every=None if finished else REFRESH_SECONDS)(ledger, name, names, finished)
 
 
-def _pick(names: list[str]) -> str:
-    """The study chosen: in the picker, else in the page's address, else the first. The address always names it."""
+def _pick(ledger: Ledger, names: list[str]) -> str:
+    """The study chosen: in the picker, else in the page's address, else the one with most results.
+
+    The address always names it.
+    """
     asked = st.query_params.get("study")
     if st.session_state.get("study") not in names:
-        st.session_state["study"] = asked if asked in names else names[0]
+        most = max(names, key=lambda name: _finished(ledger, name))
+        st.session_state["study"] = asked if asked in names else most
         if asked is not None and asked not in names:
-            st.warning(f"There is no study {markdown_text(asked)} here. This is {markdown_text(names[0])}.")
+            st.warning(f"There is no study {markdown_text(asked)} here. This is {markdown_text(most)}.")
     name = st.selectbox("Study", names, key="study")
     st.query_params["study"] = name
     return str(name)
+
+
+def _finished(ledger: Ledger, name: str) -> int:
+    """Tasks of a study that have a result; 0 for one that cannot be read, which says so when it is chosen."""
+    try:
+        return len(ledger.study(name).complete())
+    except (ValueError, OSError):
+        return 0
 
 
 def _empty(ledger: Ledger) -> None:
