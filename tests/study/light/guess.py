@@ -19,7 +19,7 @@ class Guess(nt.Searcher):
     seconds: float = 0.1
 
     def search(self, data: Any, streams: Any) -> Iterator[nt.SearchStep]:
-        """One step a draw. Sources differ: else two trainings are one, and which of them is linked is a matter of time."""
+        """One step a draw. Two sources give two genotypes: of equal trainings, time decides which is linked."""
         rng = np.random.default_rng(streams.seed("draws", data.classes))
         best = nt.Genotype.random(rng)
         for number in range(1, self.draws + 1):
