@@ -7,6 +7,7 @@ anew. Deleting the file loses nothing but time.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -58,6 +59,13 @@ class ResultIndex:
         for path in attempt_paths(self.folder, kinds, task_id):
             yield self._look(path)
 
+    def stamp(self, kinds: Iterable[str]) -> str:
+        """16 hex digits that change when an attempt appears or goes, or a result does: nothing but stat is asked."""
+        digest = hashlib.blake2b(digest_size=8)
+        for path in attempt_paths(self.folder, kinds):
+            digest.update(f"{path} {_stamp(f'{self.folder}/{path}/result.json')}\n".encode())
+        return digest.hexdigest()
+
     def save(self, kinds: Iterable[str]) -> None:
         """Bring the file up to date: new results are appended; one that is mostly out of date is written anew."""
         self._load()
@@ -97,12 +105,9 @@ class ResultIndex:
                 self._known[path] = (tuple(line["stamp"]), result)
 
     def _look(self, path: str) -> Found:
-        place = f"{self.folder}/{path}/result.json"
-        try:
-            status = os.stat(place)  # noqa: PTH116 (ten thousand of them: a Path each would double the time)
-        except FileNotFoundError:
+        stamp = _stamp(f"{self.folder}/{path}/result.json")
+        if stamp is None:
             return Found(path)
-        stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
         known = self._known.get(path)
         if known is not None and known[0] == stamp:
             return Found(path, known[1])
@@ -130,6 +135,15 @@ def attempt_paths(folder: Path, kinds: Iterable[str], task_id: str | None = None
             if task_id is None or task.endswith(f"-{task_id}"):
                 for attempt in _folders(f"{folder}/{kind}/{task}"):
                     yield f"{kind}/{task}/{attempt}"
+
+
+def _stamp(place: str) -> Stamp | None:
+    """Of a file; None where there is none."""
+    try:
+        status = os.stat(place)  # noqa: PTH116 (ten thousand of them: a Path each would double the time)
+    except FileNotFoundError:
+        return None
+    return (status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _folders(place: str) -> list[str]:

@@ -192,6 +192,12 @@ class StudyRecords:
     def _results(self, task_id: str | None = None) -> Iterator[Found]:
         return (found for found in self._index.found(KINDS, task_id) if found.result is not None)
 
+    def stamp(self) -> str:
+        """Changes when the plan, an attempt or a result does: what is derived of these can be kept until then."""
+        path = self.folder / "plan.jsonl"
+        plan = (path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None
+        return f"{plan} {self._index.stamp(KINDS)}"
+
     def states(self) -> dict[str, str]:
         """The state of every task of the plan by its id: pending, running, done or failed."""
         return task_states(self.plan(), self.folder, self._index.found(KINDS))
