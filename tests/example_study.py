@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from nastransfer.space.genotype import Genotype
 from nastransfer.study.ledger import Attempt, Ledger, StudyRecords
@@ -25,7 +26,9 @@ def write_example(runs: Path, *, leave: int = 0, name: str = "quickstart") -> St
     return records
 
 
-def finish(records: StudyRecords, task: Task, place: int, **changed: Any) -> Attempt:
+def finish(
+    records: StudyRecords, task: Task, place: int, history: pl.DataFrame | None = None, **changed: Any
+) -> Attempt:
     """Publish a result for a task: an accuracy of 60 to 70 percent made from `place`; `changed` overrides numbers."""
     attempt = records.open_attempt(task)
     attempt.start(task, {})
@@ -36,6 +39,8 @@ def finish(records: StudyRecords, task: Task, place: int, **changed: Any) -> Att
     if task.kind == "augment":
         top1 = round(float(generator.normal(65, 2)), 2)
         numbers |= {"top1_last": top1, "top1_best": top1, "cells": 4, "channels": 8, "n_test": TEST_IMAGES}
+    if history is not None:
+        attempt.write_frame("history", history)
     values = {"task_id": task.id, "result_key": task.id, "linked_to": None}
     attempt.publish({**values, "labels": labels, "numbers": numbers | changed})
     return attempt
@@ -56,6 +61,11 @@ def _labels(records: StudyRecords, task: Task) -> dict[str, Any]:
         "protocol": given["protocol"],
     }
     if not given["search"]:
-        return {"method": given["method"], "search_seed": given["draw"], **training}
+        return {
+            "method": given["method"],
+            "search_seed": given["draw"],
+            "feeds": ",".join(task.feeds),
+            **training,
+        }
     search = next(one for one in records.plan() if one.id == given["search"])
-    return {**_labels(records, search), **training}
+    return {**_labels(records, search), "feeds": ",".join(task.feeds), **training}

@@ -44,19 +44,19 @@ def first_tables(targets: Sequence[str], planned: Mapping[str, int | None]) -> d
 
     `planned`: target -> trainings that the study's plan has on it.
     """
-    decisions = {f"decision-{target}": _decision(target, planned.get(target)) for target in targets}
+    decisions = {f"decision-{target}": decision_table(target, planned.get(target)) for target in targets}
     return {
         **decisions,
-        "relative-improvement": _laid_out(
+        "relative-improvement": laid_out(
             "relative-improvement", "Relative improvement over random sampling", ri_table, ri_layout
         ),
-        "published-relative-improvement": _laid_out(
+        "published-relative-improvement": laid_out(
             "published-ri", "Published RI on the same targets", published_ri, published_ri_layout
         ),
-        "tests-against-random": _laid_out(
+        "tests-against-random": laid_out(
             "tests", "Methods against random, tested together", against_random, against_random_layout
         ),
-        "methods-alike": _laid_out(
+        "methods-alike": laid_out(
             "methods-alike", "Do methods rank alike over proxies?", methods_alike, methods_alike_layout
         ),
     }
@@ -67,15 +67,15 @@ def last_tables() -> dict[str, Table]:
     papers = {f"table-{number}": _paper_table(number) for number in TABLES}
     return {
         **papers,
-        "claims": _laid_out("claims", "The paper's claims", _own_claims, claims_layout, lacks_layout),
-        "search-times": _laid_out("search-times", "Search times", search_times, times_layout),
-        "claims-audit": _laid_out(
+        "claims": laid_out("claims", "The paper's claims", _own_claims, claims_layout, lacks_layout),
+        "search-times": laid_out("search-times", "Search times", search_times, times_layout),
+        "claims-audit": laid_out(
             "claims-audit",
             "The paper's claims against its own tables",
             _audited_claims,
             claims_audit_layout,
         ),
-        "published-audit": _laid_out(
+        "published-audit": laid_out(
             "audit",
             "The published numbers against each other",
             _audited_numbers,
@@ -85,14 +85,17 @@ def last_tables() -> dict[str, Table]:
     }
 
 
-def _laid_out(
+def laid_out(
     label: str,
     title: str,
     make: Callable[[pl.DataFrame], Any],
     *layouts: Callable[[Any], TextTable],
     csv: Callable[[Any], str] | None = None,
 ) -> Table:
-    """A table in words: the page and the LaTeX file have these, the CSV file has the frame."""
+    """A table in words: the page and the LaTeX file have `layouts`, the CSV file has the frame that `make` gives.
+
+    `label` is that of the LaTeX file; `csv` for what is no frame.
+    """
 
     def html(made: Any) -> str:
         return tables_html(layout(made) for layout in layouts)
@@ -123,7 +126,9 @@ def _audit_csv(findings: list[Finding]) -> str:
     return csv_text(audit_frame(findings))
 
 
-def _decision(target: str, planned: int | None) -> Table:
+def decision_table(target: str, planned: int | None) -> Table:
+    """What to use for a target. `planned`: trainings on it that the study's plan has."""
+
     def make(frame: pl.DataFrame) -> Decision:
         return decision(frame.filter(OWN), target, planned=planned)
 
@@ -131,7 +136,7 @@ def _decision(target: str, planned: int | None) -> Table:
         return csv_text(made.rows)
 
     title = f"What to use for {set_name(target)}"
-    return _laid_out(f"decision-{target}", title, make, decision_layout, csv=write)
+    return laid_out(f"decision-{target}", title, make, decision_layout, csv=write)
 
 
 def _paper_table(number: int) -> Table:

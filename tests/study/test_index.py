@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -157,3 +158,21 @@ def test_one_task_of_the_plan_is_found_without_the_others(tmp_path: Path) -> Non
     records.write_plan([task(number) for number in range(3)])
     assert records.planned(task(1).id) == task(1)
     assert records.planned(task(7).id) is None
+
+
+def test_the_stamp_changes_with_plan_attempts_and_results_alone(records: StudyRecords) -> None:
+    stamps = [records.stamp()]
+    attempt = records.open_attempt(task(7))
+    attempt.start(task(7), {})
+    stamps.append(records.stamp())
+    attempt.event({"step": 1})
+    assert records.stamp() == stamps[-1], "nothing that results depend on"
+    finish(records, 7, 60.0)
+    stamps.append(records.stamp())
+    write_record(attempt.folder / "result.json", {"task_id": task(7).id})
+    stamps.append(records.stamp())
+    records.write_plan([task(7)])
+    stamps.append(records.stamp())
+    shutil.rmtree(attempt.folder)
+    stamps.append(records.stamp())
+    assert len(set(stamps)) == len(stamps)

@@ -1,0 +1,99 @@
+"""The choices that hold on every page: which study, which final training. They stand in the page's address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import polars as pl
+import streamlit as st
+
+from nastransfer.report.markup import markdown_text
+from nastransfer.study.ledger import Ledger
+from parts.reading import Reading, ledger, read, status
+
+REFRESH_SECONDS = 3.0
+STUDY_HELP = (
+    "A study is one file that says which methods search on which sets, and where what they find is trained."
+)
+TRAINING_HELP = (
+    "The settings of the final training (its protocol). Accuracies of different trainings are not comparable, so one is "
+    "shown at a time."
+)
+
+
+def choice(key: str, label: str, options: Sequence[str], first: str, help: str | None = None) -> str:
+    """What is chosen of `options`, which the address says as `KEY=...`; `first` where nobody has chosen.
+
+    It holds on other pages that ask for the same key. A link wins over what was chosen before it was followed.
+    """
+    asked, written = st.query_params.get(key), st.session_state.get(f"{key}-in-address")
+    if asked in options and (asked != written or st.session_state.get(key) not in options):
+        st.session_state[key] = asked
+    elif st.session_state.get(key) not in options:
+        st.session_state[key] = first
+    chosen = str(st.selectbox(label, options, key=key, help=help, persist_state="session"))
+    st.query_params[key] = st.session_state[f"{key}-in-address"] = chosen
+    return chosen
+
+
+def pick() -> Reading:
+    """The study chosen in the sidebar, or in the page's address, read. Ends the page where there is nothing to show."""
+    here = ledger()
+    names = here.studies()
+    if not names:
+        st.fragment(_empty, run_every=REFRESH_SECONDS)(here)
+        st.stop()
+    asked, first = st.query_params.get("study"), _first(here, names)
+    if asked is not None and asked not in names:
+        st.warning(f"There is no study {markdown_text(asked)} here. This is {markdown_text(first)}.")
+    with st.sidebar:
+        name = choice("study", "Study", names, first, STUDY_HELP)
+    try:
+        return read(name)
+    except (ValueError, OSError) as error:
+        st.error(f"This study cannot be read: {markdown_text(str(error))}")
+        st.stop()
+
+
+def of_one_training(reading: Reading) -> Reading:
+    """The reading less trainings under other protocols than the chosen one; where there are several, one is chosen.
+
+    Searches and published rows stay.
+    """
+    trained = (pl.col("kind") == "augment") & (pl.col("origin") != "published")
+    counted = reading.own.filter(trained, pl.col("protocol").is_not_null()).group_by("protocol").len()
+    if counted.height < 2:
+        return reading
+    most_used = counted.sort("len", "protocol", descending=[True, False])["protocol"][0]
+    labels = counted["protocol"].sort().to_list()
+    label = choice("training", "Final training", labels, most_used, TRAINING_HELP)
+    keep = ~trained | (pl.col("protocol") == label)
+    return replace(
+        reading,
+        stamp=f"{reading.stamp} {label}",
+        own=reading.own.filter(keep),
+        frame=reading.frame.filter(keep),
+    )
+
+
+def _first(here: Ledger, names: list[str]) -> str:
+    """The study with most finished tasks, which is what a visitor most likely came for."""
+    return max(names, key=lambda name: _finished(here, name))
+
+
+def _finished(here: Ledger, name: str) -> int:
+    """Tasks of a study that are done; 0 for one that cannot be read, which says so when it is chosen."""
+    try:
+        return status(str(here.root), name).total("done")
+    except (ValueError, OSError):
+        return 0
+
+
+def _empty(here: Ledger) -> None:
+    if here.studies():
+        st.rerun()
+    st.info(
+        f"No study has records in {markdown_text(str(here.root.resolve()))} yet. `make study` runs the first one; "
+        "this page shows it as soon as it starts."
+    )
