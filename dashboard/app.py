@@ -11,20 +11,20 @@ st.set_page_config(page_title="NASTransfer", layout="wide")
 st.navigation(
     {
         "": [
-            st.Page("overview.py", title="Overview", icon=":material/home:", default=True),
+            st.Page("overview.py", title="Overview", default=True),
         ],
         "Figures and tables": [
-            st.Page("transfer.py", title="Transfer vs direct", icon=":material/swap_horiz:"),
-            st.Page("direct.py", title="Direct search with proxies", icon=":material/filter_alt:"),
-            st.Page("random_sampling.py", title="Random sampling", icon=":material/casino:"),
-            st.Page("improvement.py", title="RI", icon=":material/trending_up:"),
-            st.Page("ablations.py", title="Ablations", icon=":material/tune:"),
-            st.Page("claims.py", title="Claims", icon=":material/fact_check:"),
+            st.Page("transfer.py", title="Transfer vs direct"),
+            st.Page("direct.py", title="Direct search with proxies"),
+            st.Page("random_sampling.py", title="Random sampling"),
+            st.Page("improvement.py", title="RI"),
+            st.Page("ablations.py", title="Ablations"),
+            st.Page("claims.py", title="Claims"),
         ],
         "Look closer": [
-            st.Page("architectures.py", title="Architectures", icon=":material/account_tree:"),
-            st.Page("runs.py", title="Runs", icon=":material/list:"),
-            st.Page("data.py", title="Data", icon=":material/photo_library:"),
+            st.Page("architectures.py", title="Architectures"),
+            st.Page("runs.py", title="Runs"),
+            st.Page("data.py", title="Data"),
         ],
     }
 ).run()

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from nastransfer.advice import planned_on
-from nastransfer.report.every_table import decision_table, first_tables
+from nastransfer.report.every_table import decision_table
 from nastransfer.report.figures import FIGURES
 from nastransfer.report.markup import html_table
 from nastransfer.report.price import compared_layout
@@ -16,13 +16,13 @@ from nastransfer.report.whole import targets_of
 from nastransfer.search.watched import in_words
 from nastransfer.study.ledger import STATES, StudyStatus
 from nastransfer.study.pricing.comparison import predicted_against_actual
+from nastransfer.study.records import CorruptRecord
 from parts import words
 from parts.picking import REFRESH_SECONDS, choice, of_one_training, pick
 from parts.reading import Reading, kept, ledger, read, status
 from parts.showing import figure, refused_in_place, table
 
 FIGURES_SHOWN = ("accuracy-by-method", "transfer-versus-direct")
-TABLES_SHOWN = ("relative-improvement", "published-relative-improvement")
 TARGET_HELP = "The set on which the networks found are trained from scratch and tested."
 
 
@@ -39,16 +39,15 @@ def _study(name: str, finished: bool) -> None:
     if now.finished != finished:
         st.rerun()
     reading = of_one_training(read(name))
-    _decision(reading)
+    target = _decision(reading)
     _progress(now)
+    if target is not None:
+        on_target = reading.only(target)
+        for slug in FIGURES_SHOWN:
+            figure(slug, FIGURES[slug].draw, on_target)
     with refused_in_place():
         compared = kept(("compared", *reading.key), lambda: predicted_against_actual(reading.records))
         st.html(compared_layout(compared).html())
-    tables = first_tables([], {})
-    for slug in TABLES_SHOWN:
-        table(slug, tables[slug], reading)
-    for slug in FIGURES_SHOWN:
-        figure(slug, FIGURES[slug].draw, reading)
     _every_study()
 
 
@@ -56,15 +55,24 @@ def _status(name: str) -> StudyStatus:
     return status(str(ledger().root), name)
 
 
-def _decision(reading: Reading) -> None:
-    """What to use for a target: the question people come with."""
+def _decision(reading: Reading) -> str | None:
+    """What to use for the target chosen: the question people come with. None before the first training on one."""
     targets = targets_of(reading.own)
     if not targets:
         st.info("No training on a target is finished yet: there is nothing to decide on.")
-        return
+        return None
     target = targets[0] if len(targets) == 1 else choice("target", "Target", targets, targets[0], TARGET_HELP)
-    planned = kept(("planned", target, *reading.key), lambda: planned_on(reading.records, target))
+    planned = kept(("planned", target, *reading.key), lambda: _planned(reading, target))
     table(f"decision-{target}", decision_table(target, planned), reading)
+    return target
+
+
+def _planned(reading: Reading, target: str) -> int | None:
+    """Trainings that the plan has on a target; None for a plan that cannot be read, which is listed as such."""
+    try:
+        return planned_on(reading.records, target)
+    except CorruptRecord:
+        return None
 
 
 def _progress(now: StudyStatus) -> None:

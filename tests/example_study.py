@@ -67,5 +67,6 @@ def _labels(records: StudyRecords, task: Task) -> dict[str, Any]:
             "feeds": ",".join(task.feeds),
             **training,
         }
-    search = next(one for one in records.plan() if one.id == given["search"])
+    search = records.planned(given["search"])
+    assert search is not None
     return {**_labels(records, search), "feeds": ",".join(task.feeds), **training}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 import polars as pl
 import streamlit as st
 
+from nastransfer.report.arms import ABLATIONS, RANK_AGREEMENT, feeding_more_than
 from nastransfer.report.markup import markdown_text
 from nastransfer.study.ledger import Ledger
 from parts.reading import Reading, ledger, read, status
@@ -17,22 +17,32 @@ STUDY_HELP = (
     "A study is one file that says which methods search on which sets, and where what they find is trained."
 )
 TRAINING_HELP = (
-    "The settings of the final training (its protocol). Accuracies of different trainings are not comparable, so one is "
-    "shown at a time."
+    "The settings of the final training (its protocol). Accuracies of different trainings are not comparable, so one "
+    "is shown at a time."
 )
 
 
-def choice(key: str, label: str, options: Sequence[str], first: str, help: str | None = None) -> str:
+def choice(
+    key: str,
+    label: str,
+    options: Sequence[str],
+    first: str,
+    tooltip: str | None = None,
+    said: Callable[[str], str] = str,
+) -> str:
     """What is chosen of `options`, which the address says as `KEY=...`; `first` where nobody has chosen.
 
-    It holds on other pages that ask for the same key. A link wins over what was chosen before it was followed.
+    It holds on other pages that ask for the same key. A link wins over what was chosen before it was followed. `said` is
+    how the page calls an option.
     """
     asked, written = st.query_params.get(key), st.session_state.get(f"{key}-in-address")
     if asked in options and (asked != written or st.session_state.get(key) not in options):
         st.session_state[key] = asked
     elif st.session_state.get(key) not in options:
         st.session_state[key] = first
-    chosen = str(st.selectbox(label, options, key=key, help=help, persist_state="session"))
+    chosen = str(
+        st.selectbox(label, options, key=key, help=tooltip, format_func=said, persist_state="session")
+    )
     st.query_params[key] = st.session_state[f"{key}-in-address"] = chosen
     return chosen
 
@@ -59,22 +69,19 @@ def pick() -> Reading:
 def of_one_training(reading: Reading) -> Reading:
     """The reading less trainings under other protocols than the chosen one; where there are several, one is chosen.
 
-    Searches and published rows stay.
+    Searches and published rows stay, and so do trainings for an ablation or for rank agreement, which vary the settings
+    or are made on a source: they meet no others.
     """
     trained = (pl.col("kind") == "augment") & (pl.col("origin") != "published")
-    counted = reading.own.filter(trained, pl.col("protocol").is_not_null()).group_by("protocol").len()
+    judged = feeding_more_than(reading.own.filter(trained), RANK_AGREEMENT, *ABLATIONS)
+    counted = judged.drop_nulls("protocol").group_by("protocol").len()
     if counted.height < 2:
         return reading
     most_used = counted.sort("len", "protocol", descending=[True, False])["protocol"][0]
     labels = counted["protocol"].sort().to_list()
     label = choice("training", "Final training", labels, most_used, TRAINING_HELP)
-    keep = ~trained | (pl.col("protocol") == label)
-    return replace(
-        reading,
-        stamp=f"{reading.stamp} {label}",
-        own=reading.own.filter(keep),
-        frame=reading.frame.filter(keep),
-    )
+    others = judged.filter(pl.col("protocol").ne_missing(label))["run"]
+    return reading.narrowed(~pl.col("run").is_in(others.to_list()), label)
 
 
 def _first(here: Ledger, names: list[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import polars as pl
@@ -41,6 +41,20 @@ class Reading:
     def key(self) -> tuple[str, str]:
         return (str(self.records.folder), self.stamp)
 
+    def only(self, target: str) -> Reading:
+        """Less trainings on other targets, published ones included."""
+        keep = (pl.col("kind") != "augment") | (pl.col("target") == target)
+        return self.narrowed(keep, f"on {target}")
+
+    def narrowed(self, keep: pl.Expr, label: str) -> Reading:
+        """The runs that `keep` says, which `label` names for what is kept of them."""
+        return replace(
+            self,
+            stamp=f"{self.stamp} {label}",
+            own=self.own.filter(keep),
+            frame=self.frame.filter(keep),
+        )
+
 
 def ledger() -> Ledger:
     """Of the runs folder that the dashboard was started on."""
@@ -73,7 +87,7 @@ def _read(root: str, name: str, stamp: str) -> Reading:
 
 
 @st.cache_resource(max_entries=MOST_KEPT, show_spinner="Computing")
-def _kept(key: tuple[Hashable, ...], _make: Callable[[], Made]) -> Made:
+def _kept(key: tuple[Hashable, ...], _make: Callable[[], Made]) -> Made:  # noqa: ARG001 (what is kept is found by it)
     return _make()
 
 

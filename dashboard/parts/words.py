@@ -8,7 +8,7 @@ PROJECT = (
 )
 
 TERMS = {
-    "architecture search": "A program (the method) that looks for the structure of a neural network, here of its cells.",
+    "architecture search": "A program (the method) that looks for the structure of a network, here of its cells.",
     "augmentation": "The paper's word for training the network found from scratch on the target set.",
     "cell": "A small graph of operations that a network repeats; a genotype holds two, normal and reduction.",
     "claim": "A sentence of the paper that a study can support, contradict or leave open; the rules are fixed before.",
@@ -19,7 +19,7 @@ TERMS = {
     "multiply-adds": "Multiplications with an addition that one image costs in the network: its size in arithmetic.",
     "n": "How many runs stand behind a number: searches with other seeds, or random genotypes.",
     "origin": "own: run here; linked: the same as another run; repeat: a further run of a task; published: printed.",
-    "protocol": "The settings of the final training, such as epochs, batch and cells; tiny, small and short are shorter.",
+    "protocol": "The settings of the final training (epochs, batch, cells); tiny, small and short ones are shorter.",
     "proxy": "A small part of a set, drawn by a rule, that a search sees in place of the whole.",
     "published": "A number that a paper prints: without runs, so without an interval. It is always marked.",
     "random sampling": "Genotypes drawn at random from the same space and trained alike: the baseline of RI.",
