@@ -2,55 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal
 from urllib.parse import parse_qs, urlparse
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from nastransfer.report.figures import accuracy_by_method, standalone_html, transfer_versus_direct
-from nastransfer.report.tables import HEADERS
 from nastransfer.study.ledger import Ledger
+from tests.browser.pages import DESK, PHONE, SECONDS, Scheme, page_at, scrolls_sideways
 from tests.example_study import finish, write_example
 
 Serve = Callable[[Path], AbstractContextManager[str]]
 
 pytestmark = pytest.mark.browser
-
-DESK, PHONE = (1280, 900), (400, 800)
-# On an address that names a page Streamlit looks for these below that page first, and is told that they are not there.
-STREAMLITS_OWN = ("_stcore/health", "_stcore/host-config")
-SECONDS = 1_000
-Scheme = Literal["light", "dark"]
-
-
-@contextmanager
-def page_at(
-    browser: Browser, address: str, size: tuple[int, int] = DESK, scheme: Scheme = "light"
-) -> Iterator[Page]:
-    """Open `address`; afterwards the console must hold no error and nothing outside may have been asked for."""
-    width, height = size
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    page = context.new_page()
-    errors: list[str] = []
-    asked: list[str] = []
-    page.on(
-        "console",
-        lambda said: errors.append(f"{said.text} {said.location}") if said.type == "error" else None,
-    )
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(address)
-    try:
-        yield page
-    finally:
-        context.close()
-    assert not [error for error in errors if not any(path in error for path in STREAMLITS_OWN)]
-    assert not [url for url in asked if urlparse(url).hostname not in (None, "", "127.0.0.1")]
 
 
 def points(page: Page) -> list[int]:
@@ -63,18 +30,12 @@ def study_asked(page: Page) -> list[str]:
     return parse_qs(urlparse(page.url).query).get("study", [])
 
 
-def scrolls_sideways(page: Page) -> bool:
-    script = "[document.documentElement, ...document.querySelectorAll('[data-testid=stMain], main')]"
-    return bool(page.evaluate(f"{script}.some(part => part.scrollWidth > part.clientWidth)"))
-
-
-def test_the_page_shows_progress_table_and_figures(browser: Browser, dashboard: str) -> None:
+def test_the_page_shows_decision_progress_and_figures(browser: Browser, dashboard: str) -> None:
     with page_at(browser, f"{dashboard}?study=quickstart") as page:
         expect(page.get_by_text("14 of 14 tasks done")).to_be_visible(timeout=60 * SECONDS)
-        table = page.locator(".nt-table", has_text="Relative improvement")
-        expect(table.locator("tbody tr")).to_have_count(2)
-        expect(table.locator("thead th")).to_have_text(HEADERS)
-        expect(table).to_contain_text("DARTS (1st order)")
+        decision = page.locator(".nt-table", has_text="P(best)")
+        expect(decision.locator("tbody tr")).to_have_count(3)
+        expect(decision).to_contain_text("DARTS (1st order)")
         expect(page.locator(".js-plotly-plot")).to_have_count(2, timeout=60 * SECONDS)
         page.wait_for_function("document.querySelectorAll('.js-plotly-plot .main-svg').length >= 2")
         accuracy, transfer = points(page)
