@@ -1,19 +1,21 @@
-"""For notebooks: figures that draw themselves in JupyterLab, and a curve that grows while work goes on."""
+"""For notebooks: figures and tables that draw themselves in JupyterLab, and a curve that grows while work goes on."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 import plotly.graph_objects as go
 import plotly.io as pio
 import polars as pl
-from IPython.display import clear_output, display
+from IPython.core.getipython import get_ipython
+from IPython.display import HTML, clear_output, display
 from plotly.io.base_renderers import PlotlyRenderer
 
 from nastransfer.imports import skip_address_grammar
+from nastransfer.report.plain_table import frame_table, record_table
 from nastransfer.search.watched import COLLAPSE_WARNING, clock, in_words
 
 Result = TypeVar("Result")
@@ -32,10 +34,25 @@ class _WithWords(PlotlyRenderer):
 
 
 def use_in_notebooks() -> None:
-    """Draw figures by mimetype: in JupyterLab, in saved notebooks, and without fetching anything from the network."""
+    """Draw figures by mimetype: in JupyterLab, in saved notebooks, and without fetching anything from the network.
+
+    Frames that a cell ends with are tables for people: rounded, without the types of columns, whole words.
+    """
     skip_address_grammar()  # setting a renderer imports nbformat
     pio.renderers["with_words"] = _WithWords(_CONFIG)
     pio.renderers.default = "with_words"
+    shell = get_ipython()
+    if shell is not None and shell.display_formatter is not None:
+        shell.display_formatter.formatters["text/html"].for_type(pl.DataFrame, _frame_html)
+
+
+def record(values: Mapping[str, Any]) -> HTML:
+    """What `task.finish()` gave, as a table with the meaning of each value; for the end of a cell."""
+    return HTML(record_table(values).html())
+
+
+def _frame_html(frame: pl.DataFrame) -> str:
+    return frame_table(frame).html()
 
 
 def watch(steps: Generator[Any, None, Result], draw: Draw) -> Result:

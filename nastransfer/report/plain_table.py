@@ -1,0 +1,48 @@
+"""Any small frame and any record as a table for a notebook: rounded, without types and quotes, cut at some rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from nastransfer.report.text_table import TextTable
+from nastransfer.study.frame import COLUMNS
+
+MOST_ROWS = 20
+_MISSING = "-"  # the table draws it paler
+# Two places are enough from here on, four digits below.
+_TWO_PLACES = 10.0
+
+
+def frame_table(frame: pl.DataFrame, caption: str = "") -> TextTable:
+    """The first `MOST_ROWS` rows of a frame; below them how many there are, where that is not all."""
+    lines = [tuple(map(shown, row)) for row in frame.head(MOST_ROWS).iter_rows()]
+    more = (f"the first {MOST_ROWS} of {frame.height:,} rows",) if frame.height > MOST_ROWS else ()
+    return TextTable(caption, [name.replace("_", " ") for name in frame.columns], lines, more)
+
+
+def record_table(record: Mapping[str, Any], caption: str = "The record") -> TextTable:
+    """What a finished task recorded, a row a value that is there, with the meaning it has in every results frame."""
+    lines = [
+        (name, shown(value), COLUMNS[name][1] if name in COLUMNS else "")
+        for name, value in record.items()
+        if value is not None
+    ]
+    return TextTable(caption, ("name", "value", "meaning"), lines)
+
+
+def shown(value: Any) -> str:
+    """A value in a cell: thousands apart, few places, lists in words."""
+    if value is None:
+        return _MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) >= _TWO_PLACES else f"{value:.4g}"
+    if isinstance(value, (list, tuple, pl.Series)):
+        return ", ".join(map(shown, value))
+    return str(value)
