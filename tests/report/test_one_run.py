@@ -23,7 +23,8 @@ SEARCH = {
 }
 TRAINING = {**SEARCH, "kind": "augment", "target": "digits", "protocol": "tiny", "augment_seed": 2}
 
-FOUND_ON = "on glyphs (synthetic), p1 (search seed 4), on digits with protocol tiny (augment seed 2)."
+ON = "glyphs (synthetic), p1"
+FOUND_ON = f"on {ON} (search seed 4), on digits with protocol tiny (augment seed 2)."
 LINKED = "Its numbers are those of another run of the study that depends on the very same things."
 
 
@@ -33,7 +34,7 @@ LINKED = "Its numbers are those of another run of the study that depends on the 
         (
             SEARCH,
             "DARTS from glyphs (synthetic), p1, seed 4",
-            "Search by DARTS with preset small (search seed 4) on glyphs (synthetic), p1 (1,500 images of 150 classes).",
+            f"Search by DARTS with preset small (search seed 4) on {ON} (1,500 images of 150 classes).",
         ),
         (
             TRAINING,
