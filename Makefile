@@ -17,7 +17,7 @@ ARGS ?=
 # JupyterLab refuses to run as root (as in many containers) unless it is told that this is meant.
 LAB_FLAGS ?= $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
-.PHONY: help install study test lint lab dashboard bench campaign
+.PHONY: help install study test lint lab dashboard screenshots bench campaign
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make test       install, check style and types, run the tests"
 	@echo "make lab        the notebooks in JupyterLab"
 	@echo "make dashboard  the results in the browser, also while a study runs"
+	@echo "make screenshots  every page of the dashboard as PNG (ARGS: a folder and options)"
 	@echo "make bench      the benchmarks; results in tests/benchmarks/results"
 	@echo "make campaign   the slow tests; results in tests/campaign/results"
 	@echo "make lint       style and types only"
@@ -58,6 +59,9 @@ lab: install
 
 dashboard: install
 	@$(BIN)/streamlit run dashboard/app.py
+
+screenshots: install
+	@$(BIN)/python -m tests.browser.screenshots $(or $(ARGS),screenshots)
 
 bench: install
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 # Before torch, polars or matplotlib is imported, here or in a kernel that a test starts: timings and sums of
 # floats depend on the number of threads.
@@ -13,13 +12,13 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from tests.browser.serving import BROWSERS, find_chromium
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of a Chromium; skips the test, and says so, where there is none."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = find_chromium()
     if found is None:
         pytest.skip(f"no browser here: none of {', '.join(BROWSERS)} is on the path")
     return found

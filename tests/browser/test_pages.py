@@ -1,0 +1,105 @@
+"""Every page of the dashboard in a real browser, on a study of the shape of `photographs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.pages import DESK, PAGES, PHONE, SECONDS, page_at, scrolls_sideways, wait_until_drawn
+
+pytestmark = pytest.mark.browser
+
+
+def asked(page: Page, key: str) -> str | None:
+    return next(iter(parse_qs(urlparse(page.url).query).get(key, [])), None)
+
+
+def alone(page: Page) -> list[str]:
+    """Buttons, figures and pictures without a name for those who cannot see them."""
+    unnamed = """[...document.querySelectorAll('[data-testid=stMain] :is(button, a, img, [role=img], figure)')]
+        .filter(one => one.offsetParent && !one.closest('.modebar, [data-testid=stElementToolbar]'))
+        .filter(one => !(one.innerText || one.ariaLabel || one.alt || one.title || one.getAttribute('aria-labelledby')))
+        .map(one => one.outerHTML.slice(0, 200))"""
+    found: list[str] = page.evaluate(unnamed)
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_drawn_on_a_desk_and_on_a_phone(browser: Browser, dashboard: str, path: str) -> None:
+    with page_at(browser, f"{dashboard}{path}?study=photographs") as page:
+        wait_until_drawn(page)
+        expect(page.locator("[data-testid=stMain] h1").first).to_contain_text(PAGES[path])
+        assert page.locator("[data-testid=stException], [data-testid=stAlertContentError]").count() == 0
+        assert page.locator(".js-plotly-plot, .nt-table, [data-testid=stDataFrame]").count() >= 1
+        assert not scrolls_sideways(page)
+        assert not alone(page)
+        page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+        wait_until_drawn(page)
+        assert not scrolls_sideways(page)
+
+
+def test_a_click_on_a_dot_opens_its_run_and_back_leads_back(browser: Browser, dashboard: str) -> None:
+    with page_at(browser, f"{dashboard}transfer?study=photographs") as page:
+        wait_until_drawn(page)
+        page.locator(".js-plotly-plot").first.locator(".points path").nth(1).click(force=True)
+        page.wait_for_url("**/runs?**", timeout=60 * SECONDS)
+        run = asked(page, "run")
+        assert run is not None and run.startswith("photographs/augment/")
+        expect(page.get_by_text(run).first).to_be_visible(timeout=60 * SECONDS)
+        link = page.url
+        page.go_back()
+        expect(page.get_by_role("heading", name="Transfer vs direct").first).to_be_visible(
+            timeout=60 * SECONDS
+        )
+    with page_at(browser, link) as page:
+        expect(page.get_by_text(run).first).to_be_visible(timeout=60 * SECONDS)
+
+
+def test_the_study_stays_chosen_from_page_to_page(browser: Browser, dashboard: str) -> None:
+    with page_at(browser, f"{dashboard}?study=quickstart") as page:
+        wait_until_drawn(page)
+        for title in ("Claims", "Runs"):
+            page.get_by_role("link", name=title, exact=True).click()
+            expect(page.get_by_role("heading", name=title).first).to_be_visible(timeout=60 * SECONDS)
+            wait_until_drawn(page)
+            assert asked(page, "study") == "quickstart"
+
+
+def test_tables_and_figures_are_saved(browser: Browser, dashboard: str, tmp_path: Path) -> None:
+    with page_at(browser, f"{dashboard}improvement?study=photographs") as page:
+        wait_until_drawn(page)
+        for ending, inside in {"csv": "nsganet", "tex": "begin{tabular}", "html": "plotly"}.items():
+            button = page.get_by_role(
+                "button", name={"csv": "CSV", "tex": "LaTeX", "html": "HTML"}[ending]
+            ).first
+            with page.expect_download(timeout=60 * SECONDS) as download:
+                button.click()
+            path = tmp_path / f"saved.{ending}"
+            download.value.save_as(path)
+            assert download.value.suggested_filename.endswith(f".{ending}")
+            assert inside in path.read_text(encoding="utf-8")
+
+
+def test_everything_is_reached_by_keyboard(browser: Browser, dashboard: str) -> None:
+    with page_at(browser, f"{dashboard}?study=photographs") as page:
+        wait_until_drawn(page)
+        reached = set()
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            reached.add(
+                page.evaluate("document.activeElement.innerText || document.activeElement.ariaLabel || ''")
+            )
+        assert {"Transfer vs direct", "Runs", "Data"} <= reached
+        assert any("CSV" in name for name in reached)
+
+
+def test_dark_pages_have_light_text(browser: Browser, dashboard: str) -> None:
+    with page_at(browser, f"{dashboard}improvement?study=photographs", DESK, "dark") as page:
+        wait_until_drawn(page)
+        fill = page.locator(".js-plotly-plot .gtitle").first.evaluate("text => getComputedStyle(text).fill")
+        assert fill == "rgb(230, 230, 230)"
+        cell = page.locator(".nt-table td").first.evaluate("cell => getComputedStyle(cell).color")
+        assert min(map(int, cell.removeprefix("rgb(").removesuffix(")").split(",")[:3])) > 200
