@@ -42,7 +42,7 @@ def _study(name: str, finished: bool) -> None:
     target = _decision(reading)
     _progress(now)
     if target is not None:
-        on_target = reading.only(target)
+        on_target = reading.trained_on(target)
         for slug in FIGURES_SHOWN:
             figure(slug, FIGURES[slug].draw, on_target)
     with refused_in_place():

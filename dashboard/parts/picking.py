@@ -32,8 +32,8 @@ def choice(
 ) -> str:
     """What is chosen of `options`, which the address says as `KEY=...`; `first` where nobody has chosen.
 
-    It holds on other pages that ask for the same key. A link wins over what was chosen before it was followed. `said` is
-    how the page calls an option.
+    It holds on other pages that ask for the same key. A link wins over what was chosen before it was followed. `said`
+    is how the page calls an option.
     """
     asked, written = st.query_params.get(key), st.session_state.get(f"{key}-in-address")
     if asked in options and (asked != written or st.session_state.get(key) not in options):

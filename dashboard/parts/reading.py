@@ -41,10 +41,9 @@ class Reading:
     def key(self) -> tuple[str, str]:
         return (str(self.records.folder), self.stamp)
 
-    def only(self, target: str) -> Reading:
-        """Less trainings on other targets, published ones included."""
-        keep = (pl.col("kind") != "augment") | (pl.col("target") == target)
-        return self.narrowed(keep, f"on {target}")
+    def trained_on(self, target: str) -> Reading:
+        """The trainings on one target, published ones included; no searches, which may be meant for other targets."""
+        return self.narrowed((pl.col("kind") == "augment") & (pl.col("target") == target), f"on {target}")
 
     def narrowed(self, keep: pl.Expr, label: str) -> Reading:
         """The runs that `keep` says, which `label` names for what is kept of them."""

@@ -19,8 +19,14 @@ from parts.reading import Reading, kept
 from parts.words import explained
 
 RUNS_PAGE = "runs.py"
-_MIME = {"csv": "text/csv", "tex": "text/x-tex", "html": "text/html", "json": "application/json"}
-_CALLED = {"csv": "CSV", "tex": "LaTeX", "html": "HTML", "json": "JSON"}
+_MIME = {
+    "csv": "text/csv",
+    "tex": "text/x-tex",
+    "html": "text/html",
+    "json": "application/json",
+    "txt": "text/plain",
+}
+_CALLED = {"csv": "CSV", "tex": "LaTeX", "html": "HTML", "json": "JSON", "txt": "Text"}
 
 
 def heading(title: str, lead: str, *terms: str) -> None:
@@ -56,8 +62,17 @@ def figure(slug: str, draw: Callable[[pl.DataFrame], go.Figure], reading: Readin
         plot(slug, drawn, study=reading.name)
 
 
-def plot(slug: str, drawn: go.Figure, *, study: str | None = None) -> None:
-    """A figure as it is, with its download. `study`: the one whose runs its dots are (`customdata[0]`)."""
+def plot(
+    slug: str,
+    drawn: go.Figure,
+    *,
+    study: str | None = None,
+    files: Mapping[str, Callable[[], str]] | None = None,
+) -> None:
+    """A figure as it is, with its downloads: itself, and `files` by their ending.
+
+    `study`: the one whose runs its dots are (`customdata[0]`).
+    """
     config = {
         "displaylogo": False,
         "responsive": True,
@@ -69,7 +84,7 @@ def plot(slug: str, drawn: go.Figure, *, study: str | None = None) -> None:
     event = st.plotly_chart(
         shown, key=slug, config=config, alt=drawn.layout.meta["alt"], theme=None, **clicks
     )
-    downloads(slug, {"html": partial(standalone_html, drawn)})
+    downloads(slug, {**(files or {}), "html": partial(standalone_html, drawn)})
     if study is not None:
         _open_clicked(event, study)
 
