@@ -17,7 +17,7 @@ from nastransfer.report.curves import class_accuracy, class_histogram, learning_
 from nastransfer.report.figures import standalone_html
 from nastransfer.report.markup import markdown_text
 from nastransfer.report.mixture import final_mixture
-from nastransfer.report.one_run import run_in_words, run_table, run_title
+from nastransfer.report.one_run import details_table, run_in_words, run_table, run_title
 from nastransfer.report.sheets import csv_text
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.picture import genotype_html
@@ -88,13 +88,14 @@ def _finished(
     else:
         row |= {"origin": counted["origin"].item()}
     st.markdown(f"{markdown_text(run_in_words(row))}  \n`{run}`")
-    table = run_table(row, result.get("finished_at"))
     genotype = _parsed(row.get("genotype"))
     if genotype is not None:
         st.html(genotype_html(genotype))
         downloads("genotype", {"txt": partial(str, genotype), "html": partial(_cells_page, genotype)})
     _links(reading, task, row)
-    st.html(table.html())
+    st.html(run_table(row, result.get("finished_at")).html())
+    with st.expander("How it was computed"):
+        st.html(details_table(row).html())
     _tables(attempt, str(row["kind"]))
     _command(reading.records, task, row, done=True)
     _record(attempt, result)

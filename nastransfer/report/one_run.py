@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,8 @@ from nastransfer.report.times import duration
 from nastransfer.space.genotype import Genotype
 from nastransfer.study.frame import COLUMNS
 
-CAPTION = "What came out, and of what"
+CAPTION = "What came out"
+DETAILS = "How it was computed"
 HEADERS = ("what", "value", "meaning")
 OF_ONE_NETWORK = (
     "The interval of top-1 (Wilson, 95%) says how far other test images would have moved the accuracy of this one "
@@ -46,6 +47,27 @@ _LABELS = {
     "bn_group": "batch-norm group",
     "preset_version": "version of settings",
 }
+_MEANINGS = {
+    "digest": "identity of the architecture",
+    "n_train": "that the network learnt from",
+    "n_test": "that it was tested on",
+}
+# Asked for seldom: how it was computed, not what came out.
+_APART = frozenset(
+    {
+        "seconds_weights",
+        "seconds_architecture",
+        "seconds_scoring",
+        "arch_lr_factor",
+        "bn_group",
+        "precision",
+        "preset_version",
+        "device",
+        "threads",
+        "versions",
+        "feeds",
+    }
+)
 
 
 def run_title(row: Mapping[str, Any]) -> str:
@@ -66,17 +88,27 @@ def run_in_words(row: Mapping[str, Any]) -> str:
 
 
 def run_table(row: Mapping[str, Any], finished_at: float | None = None) -> TextTable:
-    """The run's numbers, a line each, with what they mean. `finished_at`: seconds since 1970."""
-    lines = [
-        (_LABELS.get(name, name), shown, _meaning(name))
-        for name, show in _SHOWN.items()
-        if (shown := show(row)) is not None
-    ]
+    """What came out, a line a number, with what it means. `finished_at`: seconds since 1970."""
+    lines = _lines(row, [name for name in _SHOWN if name not in _APART])
     if finished_at is not None:
         at = datetime.fromtimestamp(finished_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
         lines.append(("finished", at, "when the result was written, by the clock of its machine"))
     interval = accuracy_interval(row.get("top1_last"), row.get("n_test"))
     return TextTable(CAPTION, HEADERS, lines, (OF_ONE_NETWORK,) if interval else ())
+
+
+def details_table(row: Mapping[str, Any]) -> TextTable:
+    """How it was computed: parts of the time, number format, machine and versions."""
+    return TextTable(DETAILS, HEADERS, _lines(row, [name for name in _SHOWN if name in _APART]))
+
+
+def _lines(row: Mapping[str, Any], names: Iterable[str]) -> list[tuple[str, str, str]]:
+    shown = ((name, _SHOWN[name](row)) for name in names)
+    return [
+        (_LABELS.get(name, name), value, _MEANINGS.get(name) or COLUMNS[name][1])
+        for name, value in shown
+        if value is not None
+    ]
 
 
 def accuracy_interval(top1_percent: float | None, n_test: int | None) -> Interval | None:
@@ -129,10 +161,6 @@ def _seed(row: Mapping[str, Any], what: str) -> str:
 def _size(row: Mapping[str, Any]) -> str:
     images, classes = row.get("proxy_images"), row.get("proxy_classes")
     return "" if images is None or classes is None else f" ({images:,} images of {classes:,} classes)"
-
-
-def _meaning(name: str) -> str:
-    return "identity of the architecture" if name == "digest" else COLUMNS[name][1]
 
 
 def _plain(name: str) -> Callable[[Mapping[str, Any]], str | None]:

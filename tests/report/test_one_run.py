@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nastransfer.report.one_run import OF_ONE_NETWORK, accuracy_interval, run_in_words, run_table, run_title
+from nastransfer.report.one_run import (
+    OF_ONE_NETWORK,
+    accuracy_interval,
+    details_table,
+    run_in_words,
+    run_table,
+    run_title,
+)
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.known import known_genotype
 
@@ -76,8 +83,19 @@ def test_numbers_come_with_what_they_mean() -> None:
     assert table.below == (OF_ONE_NETWORK,)
 
 
+def test_how_it_was_computed_stands_apart() -> None:
+    row = {"top1_last": 50.0, "threads": 2, "versions": "python=3.11,torch=2.14", "seconds_scoring": 3.0}
+    assert [what for what, *_ in run_table(row).lines] == ["top-1"]
+    assert [(what, value) for what, value, _ in details_table(row).lines] == [
+        ("- scoring", "3.0 s"),
+        ("threads", "2"),
+        ("versions", "python=3.11, torch=2.14"),
+    ]
+
+
 def test_what_is_missing_is_left_out() -> None:
     assert not run_table({}).lines
+    assert not details_table({}).lines
     assert not run_table({"top1_last": 50.0}).below
     assert [line[1] for line in run_table({"top1_last": 50.0, "genotype": "damaged"}).lines] == ["50.00%"]
 
