@@ -66,6 +66,7 @@ def _list(reading: Reading) -> None:
                 [ALL, *options(reading.own, column)],
                 ALL,
                 said=partial(option_name, column),
+                quiet=True,
             )
         chosen[column] = None if asked == ALL else asked
     text = st.text_input(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -62,22 +63,37 @@ def show_run(reading: Reading, run: str) -> None:
             "STUDY/KIND/NAME-ID/ATTEMPT, as in the list of all runs."
         )
         return
+    asked = _asked(attempt)
     try:
-        asked, result = attempt.asked(), attempt.result()
-        task = Task.from_json(asked["task"]) if asked is not None else None
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        result = attempt.result()
+    except (ValueError, OSError) as error:
         st.title("A run that cannot be read")
         st.error(f"{markdown_text(run)}: {markdown_text(str(error))}")
         return
     if result is None:
-        _unfinished(reading, attempt, task, run)
+        _unfinished(reading, attempt, asked, run)
     else:
-        _finished(reading, attempt, task, run, result)
+        _finished(reading, attempt, asked, run, result)
 
 
-def _finished(
-    reading: Reading, attempt: Attempt, task: Task | None, run: str, result: dict[str, Any]
-) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    """What a run was asked to do: the record, and the task in it; None where they cannot be read, and why."""
+
+    record: dict[str, Any] | None = None
+    task: Task | None = None
+    problem: str | None = None
+
+
+def _asked(attempt: Attempt) -> _Asked:
+    try:
+        record = attempt.asked()
+        return _Asked(record, Task.from_json(record["task"]) if record is not None else None)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        return _Asked(problem=str(error))
+
+
+def _finished(reading: Reading, attempt: Attempt, asked: _Asked, run: str, result: dict[str, Any]) -> None:
     counted = reading.own.filter(pl.col("run") == run)
     row = {**result["labels"], **result["numbers"], "run": run}
     st.title(markdown_text(run_title(row)))
@@ -92,21 +108,21 @@ def _finished(
     if genotype is not None:
         st.html(genotype_html(genotype))
         downloads("genotype", {"txt": partial(str, genotype), "html": partial(_cells_page, genotype)})
-    _links(reading, task, row)
+    _links(reading, asked.task, row)
     st.html(run_table(row, result.get("finished_at")).html())
     with st.expander("How it was computed"):
         st.html(details_table(row).html())
     _tables(attempt, str(row["kind"]))
-    _command(reading.records, task, row, done=True)
-    _record(attempt, result)
+    _command(reading.records, asked, row, done=True)
+    _record(asked, result)
     _notebook(attempt)
 
 
-def _unfinished(reading: Reading, attempt: Attempt, task: Task | None, run: str) -> None:
+def _unfinished(reading: Reading, attempt: Attempt, asked: _Asked, run: str) -> None:
     """A run without a result: in what state, why, and what it printed."""
     with refused_in_place():
         state, failure, event = attempt.state(), attempt.failure(), attempt.last_event()
-        st.title(markdown_text(f"{task.slug if task else 'A run'}: {state}"))
+        st.title(markdown_text(f"{asked.task.slug if asked.task else 'A run'}: {state}"))
         st.markdown(f"`{run}`")
         if failure is not None:
             st.error(f"It ended without a result: {markdown_text(str(failure.get('error')))}")
@@ -118,8 +134,8 @@ def _unfinished(reading: Reading, attempt: Attempt, task: Task | None, run: str)
         else:
             st.info("It has no result yet, and has given no sign so far.")
         _log(attempt)
-        _command(reading.records, task, {}, done=False)
-        _record(attempt, None)
+        _command(reading.records, asked, {}, done=False)
+        _record(asked, None)
         _notebook(attempt)
 
 
@@ -183,10 +199,16 @@ _DRAWN: dict[str, list[tuple[str, str, Callable[[pl.DataFrame], go.Figure]]]] = 
 }
 
 
-def _command(records: StudyRecords, task: Task | None, row: dict[str, Any], *, done: bool) -> None:
+def _command(records: StudyRecords, asked: _Asked, row: dict[str, Any], *, done: bool) -> None:
     st.subheader("Run it again")
+    task = asked.task
     if task is None:
-        st.info("What was asked is not recorded here, so there is no command.")
+        why = (
+            "is not recorded here"
+            if asked.problem is None
+            else f"cannot be read ({markdown_text(asked.problem)})"
+        )
+        st.info(f"What was asked {why}, so there is no command.")
         return
     with refused_in_place():
         if done:
@@ -200,9 +222,9 @@ def _command(records: StudyRecords, task: Task | None, row: dict[str, Any], *, d
             st.code(retry_line(records, task), language="bash", wrap_lines=True)
 
 
-def _record(attempt: Attempt, result: dict[str, Any] | None) -> None:
+def _record(asked: _Asked, result: dict[str, Any] | None) -> None:
     with st.expander("The record"):
-        whole = {"asked": attempt.asked(), "result": result}
+        whole = {"asked": asked.record, "result": result}
         st.json(whole, expanded=2)
         downloads("record", {"json": partial(json.dumps, whole, indent=1)})
 

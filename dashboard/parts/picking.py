@@ -29,11 +29,13 @@ def choice(
     first: str,
     tooltip: str | None = None,
     said: Callable[[str], str] = str,
+    *,
+    quiet: bool = False,
 ) -> str:
     """What is chosen of `options`, which the address says as `KEY=...`; `first` where nobody has chosen.
 
     It holds on other pages that ask for the same key. A link wins over what was chosen before it was followed. `said`
-    is how the page calls an option.
+    is how the page calls an option. `quiet`: the address does not say `first`, as for a filter that lets all through.
     """
     asked, written = st.query_params.get(key), st.session_state.get(f"{key}-in-address")
     if asked in options and (asked != written or st.session_state.get(key) not in options):
@@ -43,7 +45,12 @@ def choice(
     chosen = str(
         st.selectbox(label, options, key=key, help=tooltip, format_func=said, persist_state="session")
     )
-    st.query_params[key] = st.session_state[f"{key}-in-address"] = chosen
+    in_address = None if quiet and chosen == first else chosen
+    st.session_state[f"{key}-in-address"] = in_address
+    if in_address is not None:
+        st.query_params[key] = in_address
+    elif key in st.query_params:
+        del st.query_params[key]
     return chosen
 
 

@@ -73,6 +73,8 @@ def test_all_runs_are_listed_and_filters_stand_in_the_address(runs: Path) -> Non
     app.text_input(key="words").input("no such word").run()
     assert listed(app).is_empty()
     assert not app.exception
+    app.selectbox(key="only_kind").select("all").run()
+    assert "only_kind" not in app.query_params
     again = opened(only_kind="augment", only_method="random")
     assert set(listed(again)["method"]) == {"random sampling"}
 
@@ -221,3 +223,12 @@ def test_a_record_without_what_was_asked_has_no_command(runs: Path) -> None:
     app = opened(run=records.run_name(attempt))
     assert any("What was asked is not recorded" in one.value for one in app.info)
     assert not app.code
+
+
+def test_a_record_of_what_was_asked_that_cannot_be_read_hides_no_result(runs: Path) -> None:
+    records = write_example(runs)
+    _, attempt = of_kind(records, "search")
+    (attempt.folder / "task.json").write_text("", encoding="utf-8")
+    app = opened(run=records.run_name(attempt))
+    assert "normal cell" in html(app)
+    assert any("What was asked cannot be read" in one.value for one in app.info)
