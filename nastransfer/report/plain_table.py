@@ -12,8 +12,8 @@ from nastransfer.study.frame import COLUMNS
 
 MOST_ROWS = 20
 _MISSING = "-"  # the table draws it paler
-# Two places are enough from here on, four digits below.
-_TWO_PLACES = 10.0
+# Below, four digits are shown; from here on two places; of thousands none.
+_TWO_PLACES, _NO_PLACES = 10.0, 1000.0
 
 
 def frame_table(frame: pl.DataFrame, caption: str = "") -> TextTable:
@@ -42,7 +42,13 @@ def shown(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.2f}" if abs(value) >= _TWO_PLACES else f"{value:.4g}"
+        return _number(value)
     if isinstance(value, (list, tuple, pl.Series)):
         return ", ".join(map(shown, value))
     return str(value)
+
+
+def _number(value: float) -> str:
+    if abs(value) >= _NO_PLACES:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if abs(value) >= _TWO_PLACES else f"{value:.4g}"

@@ -48,7 +48,7 @@ class ReadStudy(Strict):
 class Report(Strict):
     """Parameters of notebooks/report.ipynb."""
 
-    study: str = Field(default="runs/quickstart", description="folder of a study's records")
+    study: str = Field(default="runs/methods-cifar", description="folder of a study's records")
     target: str = Field(default="", description="target to decide for; empty: all that have trainings")
 
 
