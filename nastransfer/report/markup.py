@@ -9,28 +9,31 @@ from collections.abc import Iterable, Sequence
 _KEPT_TOGETHER = 16
 # Letters up to which a word is not broken within: names and numbers; a longer one (a path) must not widen the page.
 _LONGEST_WORD = 24
-# Letters up to which a wide screen does not break the lines of a cell that has several, and one line with figures.
+# Letters up to which a table with room does not break the lines of a cell that has several, and one line with figures.
 _LONGEST_LINE, _LONGEST_FIGURES = 48, 22
+# Letters from which a cell is prose that wants some words a line.
+_PROSE = 80
 # What tables say where there is no value: paler, so that values are seen among it.
 _NO_VALUE = frozenset({"none", "not given", "not recorded", "-"})
 # The class is named three times to outweigh JupyterLab's rules for tables: columns of equal width, text to the right.
 _BOX = ".nt-table.nt-table.nt-table"
 _CSS = (
-    ".nt-table{overflow-x:auto;margin-bottom:1rem}"
+    # What fits depends on the room that a page gives the table, not on the window: a notebook has columns beside it.
+    ".nt-table{container-type:inline-size;overflow-x:auto;margin-bottom:1rem}"
     ".nt-table table{border-collapse:collapse;width:100%;table-layout:auto;font-variant-numeric:tabular-nums;"
     "font-size:.9rem}"
     ".nt-table caption{text-align:left;font-weight:600;padding:.25rem 0}"
     ".nt-table th,.nt-table td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border:0;"
     "overflow-wrap:anywhere;border-bottom:1px solid rgba(128,128,128,.4)}"
-    "@media (min-width:761px){.nt-table th,.nt-table td.words{overflow-wrap:normal}"
-    ".nt-table td.name{white-space:nowrap}}"
-    "@media (min-width:1041px){.nt-table td.whole{white-space:nowrap}}"
-    "@media (min-width:761px) and (max-width:1040px){.nt-table table{font-size:.82rem}"
+    "@container (min-width:721px){.nt-table th,.nt-table td.words{overflow-wrap:normal}"
+    ".nt-table td.name{white-space:nowrap}.nt-table td.long{min-width:9rem}}"
+    "@container (min-width:961px){.nt-table td.whole{white-space:nowrap}}"
+    "@container (min-width:721px) and (max-width:960px){.nt-table table{font-size:.82rem}"
     ".nt-table th,.nt-table td{padding-right:.45rem}}"
     ".nt-table td.missing{color:color-mix(in srgb,currentcolor 65%,transparent)}"
     ".nt-table p{font-size:.8rem;margin:.4rem 0}"
-    # A narrow screen gets a card for each row: its header cells move to the left of each value.
-    "@media (max-width:760px){.nt-table thead{position:absolute;clip-path:inset(50%);width:1px;height:1px}"
+    # Little room: a card for each row, its header cells move to the left of each value.
+    "@container (max-width:720px){.nt-table thead{position:absolute;clip-path:inset(50%);width:1px;height:1px}"
     ".nt-table tr{display:block;padding:.4rem 0;border-bottom:1px solid rgba(128,128,128,.6)}"
     ".nt-table td{display:flex;justify-content:space-between;gap:1rem;border:0;padding:.15rem 0;text-align:right}"
     ".nt-table td::before{content:attr(data-label);opacity:.75;text-align:left;flex-shrink:0}}"
@@ -76,6 +79,7 @@ def _kinds(lines: Sequence[str]) -> dict[str, bool]:
     return {
         "words": max(map(len, words), default=0) <= _LONGEST_WORD,
         "whole": longest <= _LONGEST_LINE if len(lines) > 1 else figures and longest <= _LONGEST_FIGURES,
+        "long": sum(map(len, lines)) >= _PROSE,
         "name": len(words) == 1 and longest <= _LONGEST_WORD,
         "missing": lines[0] in _NO_VALUE and len(lines) == 1,
     }

@@ -29,6 +29,7 @@ def test_only_short_lines_are_kept_whole() -> None:
     assert "whole" not in kinds("2 of 5 searches collapsed, first at step 40")
     assert "name" in kinds("imagenet1k") and "name" not in kinds("two\nlines") and "name" not in kinds("")
     assert "missing" in kinds("not given") and "missing" not in kinds("none [1]")
+    assert "long" in kinds("prose " * 20) and "long" not in kinds("a few words")
     assert "words" in kinds("two words") and "words" not in kinds("a/" * 20)
 
 
