@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,19 +31,31 @@ class CannotWrite(OSError):
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Over a block that writes at `path`: a fault of the place becomes `CannotWrite`, which says what to do."""
+    """Over a block that writes at `path`: a fault of the place becomes `CannotWrite`, which says what to do.
+
+    Other errors of the system, which may pass, say at least where they happened.
+    """
     try:
         yield
     except CannotWrite:
         raise
-    except OSError as error:
-        if error.errno not in _REASONS:
+    except Exception as error:
+        number = getattr(error, "errno", None) or _system_error(error)
+        if number is None:
             raise
+        if number not in _REASONS:
+            raise OSError(number, os.strerror(number), str(path)) from error
         raise CannotWrite(
-            error.errno,
-            f"{_REASONS[error.errno]}: {path} could not be written. Nothing that was finished before is lost; make "
+            number,
+            f"{_REASONS[number]}: {path} could not be written. Nothing that was finished before is lost; make "
             "room or give the right to write there, then run the same command again",
         ) from error
+
+
+def _system_error(error: Exception) -> int | None:
+    """The system's error number in an error of a package written in Rust (polars, safetensors): `(os error 28)`."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return None if found is None else int(found[1])
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -67,3 +80,9 @@ def save_atomic(path: Path, save: Callable[[Path], object]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    with writing(path):
+        path.unlink(missing_ok=True)

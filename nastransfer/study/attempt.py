@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from nastransfer.data.manifest import Manifest
-from nastransfer.disk import save_atomic, write_atomic, writing
+from nastransfer.disk import remove, save_atomic, write_atomic
 from nastransfer.processes import runs_here, this_process
 from nastransfer.study.failures import MAY_PASS, Cause, cause_recorded
 from nastransfer.study.frame import SCHEMA
@@ -59,15 +59,14 @@ class Attempt:
         Where that left a state to go on from, its events stay.
         """
         for stale in ("failure.json",) if self.checkpoints() else ("events.jsonl", "failure.json"):
-            (self.folder / stale).unlink(missing_ok=True)
+            remove(self.folder / stale)
         about = {"task": task.to_json(), "owner": this_process(), "machine": machine}
         values = {**about, "started_at": time.time()}
         write_record(self.folder / "task.json", values)
 
     def release(self) -> None:
         """An interrupted try: nobody answers for it any more, so the next one may take it up in its place."""
-        with writing(self.folder / "task.json"):
-            (self.folder / "task.json").unlink(missing_ok=True)
+        remove(self.folder / "task.json")
 
     def checkpoints(self) -> list[Path]:
         """Saved states of unfinished work (`nastransfer.train.checkpoint`)."""
@@ -76,7 +75,7 @@ class Attempt:
     def clear_checkpoints(self) -> None:
         """Remove them: a result makes them superfluous."""
         for path in self.checkpoints():
-            path.unlink(missing_ok=True)
+            remove(path)
 
     def rewind(self, step: int) -> None:
         """Forget the events from `step` on: work that goes on from an earlier state does them again."""
@@ -133,7 +132,7 @@ class Attempt:
 
     def publish(self, values: dict[str, Any]) -> None:
         """The result, last of all. From now on the task is done."""
-        (self.folder / "failure.json").unlink(missing_ok=True)
+        remove(self.folder / "failure.json")
         tables = {path.stem: file_digest(path) for path in sorted(self.folder.glob("*.parquet"))}
         write_record(self.folder / "result.json", {**values, "tables": tables, "finished_at": time.time()})
 

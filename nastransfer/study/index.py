@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nastransfer.disk import write_atomic
+from nastransfer.disk import write_atomic, writing
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.frame import SCHEMA
 from nastransfer.study.records import CorruptRecord, event_line, read_lines
@@ -77,7 +77,7 @@ class ResultIndex:
         if len(self._written) > 2 * len(current):
             write_atomic(path, b"".join(map(self._line, sorted(current))))
         elif current - self._written:
-            with path.open("ab") as file:
+            with writing(path), path.open("ab") as file:
                 file.write(b"".join(map(self._line, sorted(current - self._written))))
         self._written = current
 
@@ -85,7 +85,7 @@ class ResultIndex:
         """Append one attempt's result, if it has one."""
         self._look(path)
         if path in self._known and path not in self._written:
-            with (self.folder / NAME).open("ab") as file:
+            with writing(self.folder / NAME), (self.folder / NAME).open("ab") as file:
                 file.write(self._line(path))
             self._written.add(path)
 
