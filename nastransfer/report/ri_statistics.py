@@ -49,7 +49,7 @@ def beside(arms: Sequence[Arm], *, resamples: int = 10_000, seed: int = 2) -> li
 def _of_arm(arm: Arm, p_value: float | None, p_holm: float | None, random: _Baselines) -> Beside:
     if arm.baseline.is_empty():
         return Beside()
-    by_seed = _by_augment_seed(arm.all_runs)
+    by_seed = by_augment_seed(arm.all_runs)
     shared = set(arm.runs["augment_seed"])
     method = _seeds_of_each({seed: values for seed, values in by_seed.items() if seed in shared})
     own = resampled(METHOD, method, resamples=random.resamples, seed=random.seed)
@@ -71,7 +71,7 @@ class _Baselines:
         """All of them, by augment seed."""
         place = arm.study, arm.target
         if place not in self._by_seed:
-            self._by_seed[place] = _by_augment_seed(arm.all_random)
+            self._by_seed[place] = by_augment_seed(arm.all_random)
         return self._by_seed[place]
 
     def side(self, arm: Arm) -> Resampled:
@@ -103,7 +103,7 @@ def _seeds_of_each(by_seed: BySeed) -> list[list[float | None]]:
     return [list(seeds) for seeds in zip(*by_seed.values(), strict=True)]
 
 
-def _by_augment_seed(runs: pl.DataFrame) -> BySeed:
+def by_augment_seed(runs: pl.DataFrame) -> BySeed:
     """Accuracies by augment seed, in each the same place for the same search or genotype; None where it has no run."""
     augment_seeds, *keys, tops = (runs[name].to_list() for name in _RUN)
     searches = list(zip(*keys, strict=True))
