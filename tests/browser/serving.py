@@ -46,14 +46,15 @@ def served(runs: Path, logs: Path) -> Iterator[str]:
     with log.open("wb") as output:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
-            _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, log)
+            wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, log)
             yield f"http://127.0.0.1:{port}/"
         finally:
             server.terminate()
             server.wait(30)
 
 
-def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Until the server answers at `address`; an error with what it printed (`log`) where it ends or takes too long."""
     end = time.monotonic() + UP_SECONDS
     while time.monotonic() < end:
         try:
@@ -61,8 +62,8 @@ def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
                 if answer.status == 200:
                     return
         except OSError:
-            assert server.poll() is None, f"the dashboard ended: {log.read_text(encoding='utf-8')}"
+            assert server.poll() is None, f"the server ended: {log.read_text(encoding='utf-8')}"
             time.sleep(0.05)
     raise AssertionError(
-        f"the dashboard did not come up in {UP_SECONDS:.0f} s: {log.read_text(encoding='utf-8')}"
+        f"the server did not come up in {UP_SECONDS:.0f} s: {log.read_text(encoding='utf-8')}"
     )
