@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,33 @@ def test_whichever_byte_is_changed_the_one_before_is_taken(tmp_path: Path) -> No
         path.write_bytes(changed)
         with pytest.warns(RuntimeWarning, match="checkpoint-1.pt"):
             assert loaded(tmp_path) == 0
+
+
+@pytest.mark.slow
+def test_a_large_state_cut_at_500_places_and_every_byte_of_a_small_one(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    rng = np.random.default_rng(3)
+    large = Checkpoints(tmp_path / "large", IDENTITY)
+    for number in range(2):
+        large.save(
+            {**state(number), "more": torch.randn(500_000, generator=torch.Generator().manual_seed(number))}
+        )
+    kept(tmp_path / "small", 2)
+    for name, cuts in (("large", 500), ("small", None)):
+        path = tmp_path / name / "checkpoint-1.pt"
+        whole = path.read_bytes()
+        places = range(len(whole)) if cuts is None else rng.integers(0, len(whole), cuts).tolist()
+        for place in places:
+            flipped = bytearray(whole)
+            flipped[place] ^= 1 << int(rng.integers(8))
+            for damaged in (whole[:place], bytes(flipped)):
+                path.write_bytes(damaged)
+                with pytest.warns(RuntimeWarning, match="checkpoint-1.pt"):
+                    assert loaded(tmp_path / name) == 0
+        record_property(
+            f"{name}: bytes, places cut and places changed", [len(whole), len(places), len(places)]
+        )
 
 
 def test_without_a_whole_one_the_run_starts_over_with_a_warning(tmp_path: Path) -> None:
