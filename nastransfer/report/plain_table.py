@@ -25,11 +25,10 @@ def frame_table(frame: pl.DataFrame, caption: str = "") -> TextTable:
 
 def record_table(record: Mapping[str, Any], caption: str = "The record") -> TextTable:
     """What a finished task recorded, a row a value that is there, with the meaning it has in every results frame."""
-    lines = [
-        (name, shown(value), COLUMNS[name][1] if name in COLUMNS else "")
-        for name, value in record.items()
-        if value is not None
-    ]
+    kept = {name: shown(value) for name, value in record.items() if value is not None}
+    if "versions" in kept:  # one word, which no column can break
+        kept["versions"] = kept["versions"].replace(",", ", ")
+    lines = [(name, text, COLUMNS[name][1] if name in COLUMNS else "") for name, text in kept.items()]
     return TextTable(caption, ("name", "value", "meaning"), lines)
 
 

@@ -25,6 +25,7 @@ from nastransfer.report.plain_table import MOST_ROWS, frame_table, record_table,
         (12_345.678, "12,346"),
         ([1, None, 2.5], "1, -, 2.5"),
         ("glyphs", "glyphs"),
+        ("1,234", "1,234"),
     ],
 )
 def test_values_are_short(value: object, text: str) -> None:
@@ -47,6 +48,8 @@ def test_a_record_says_what_its_values_mean_and_leaves_out_what_is_missing() -> 
         "top-1 accuracy on the test part after the last epoch (headline)",
     )
     assert [line[0] for line in table.lines] == ["top1_last", "own"]
+    (line,) = record_table({"versions": "python=3.11,torch=2.14"}).lines
+    assert line[1] == "python=3.11, torch=2.14"
     assert "&lt;b&gt;" in table.html() and "<b>" not in table.html()
 
 
