@@ -10,6 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from nastransfer.report.every_table import Table
 from nastransfer.report.figures import standalone_html
@@ -60,6 +61,11 @@ def figure(slug: str, draw: Callable[[pl.DataFrame], go.Figure], reading: Readin
     with refused_in_place():
         drawn = kept(("figure", slug, *more, *reading.key), lambda: draw(reading.frame))
         plot(slug, drawn, study=reading.name)
+
+
+def numbers_behind() -> DeltaGenerator:
+    """A closed box below a figure, for its numbers as a table."""
+    return st.expander("The numbers behind this figure", icon=":material/table_chart:")
 
 
 def plot(

@@ -29,6 +29,7 @@ TERMS = {
     "source": "What was searched on: a data set or a proxy of one.",
     "target": "What the network found is trained and tested on.",
     "top-1": "Share of test images whose most likely class is right, in percent; after the last epoch if not said.",
+    "tricks": "Drop path, an auxiliary head and cutout: what a final training may add against overfitting.",
     "transfer": "The search saw another set than the target.",
 }
 
