@@ -23,6 +23,7 @@ from nastransfer.report.style import NEUTRAL, empty_figure, wrapped
 
 TITLE = "RI by method, source and target"
 NOTE = "Rows: source. RI over random sampling in percent, its 95% interval, searches behind it (n)."
+NOTE_PRINTED = "Rows: source. RI over random sampling in percent, as printed: without n or interval."
 DEPENDS = "! : with other random runs to compare with, its sign would be another."
 NOTHING = "No RI yet: it takes finished trainings of random genotypes and of what a search found, on the same target."
 SCALE = ((0.0, "#B35806"), (0.25, "#F1A340"), (0.5, "#F7F7F7"), (0.75, "#67A9CF"), (1.0, "#2166AC"))
@@ -69,7 +70,7 @@ def ri_map(frame: pl.DataFrame, baseline: str = SAME_SEED) -> go.Figure:
     methods = list(dict.fromkeys(one.method for one in found))
     panels = {method: [one for one in found if one.method == method] for method in methods}
     heights = [_pixels(panel, len(targets)) for panel in panels.values()]
-    note = f"{NOTE} Random runs: {CHOICES[baseline]}."
+    note = f"{NOTE} Random runs: {CHOICES[baseline]}." if any(one.n for one in found) else NOTE_PRINTED
     note += f" {DEPENDS}" if any(one.sign_depends for one in found) else ""
     keys = [_printed_key()] if any(one.printed for one in found) else []
     sheet = Sheet(Words(TITLE, note, _in_words(found)), methods, heights, keys, between=_between(targets))
