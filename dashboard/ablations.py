@@ -1,9 +1,28 @@
-"""Placeholder."""
+"""Ablations: Tables 3 and 4 of the paper and the tricks of the final training, for the study's own runs."""
 
-import streamlit as st
+from __future__ import annotations
 
-from parts.picking import pick
+from nastransfer.report.every_table import laid_out, last_tables
+from nastransfer.report.figures import FIGURES
+from nastransfer.report.tricks_table import CAPTION, tricks, tricks_layout
+from parts.picking import of_one_training, pick
+from parts.showing import figure, heading, table
 
-st.title("x")
-pick()
-st.write(dict(st.query_params))
+LEAD = (
+    "What the final training changes: the **number of cells**, **tricks** (drop path, an auxiliary head, cutout) and "
+    "its **seed**, one at a time. Cells that say *published* hold numbers that the paper prints."
+)
+
+
+def main() -> None:
+    """The page: depth, tricks, seeds."""
+    heading("Ablations", LEAD, "cell", "tricks", "protocol", "augmentation", "interval", "published")
+    reading = of_one_training(pick())
+    papers = last_tables()
+    figure("accuracy-by-cells", FIGURES["accuracy-by-cells"].draw, reading)
+    table("table-4", papers["table-4"], reading)
+    table("tricks", laid_out("tricks", CAPTION, tricks, tricks_layout), reading)
+    table("table-3", papers["table-3"], reading)
+
+
+main()
