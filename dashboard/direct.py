@@ -19,7 +19,7 @@ from nastransfer.report.source_table import described_sources, sources_table
 from nastransfer.study.attempt import Attempt
 from parts.picking import of_one_training, pick
 from parts.reading import Reading, kept
-from parts.showing import figure, heading, numbers_behind, table
+from parts.showing import figure, heading, numbers_behind, refused_in_place, table
 
 LEAD = (
     "A search may see the **target** itself or a small **proxy** of it. Which proxy finds networks better than random "
@@ -33,13 +33,19 @@ def main() -> None:
     heading("Direct search with proxies", LEAD, *terms)
     reading = of_one_training(pick())
     figure("direct-against-random", FIGURES["direct-against-random"].draw, reading)
-    with numbers_behind():
-        only = partial(means, routes=(DIRECT, RANDOM))
-        title = "Direct search and random sampling"
-        table("direct-means", laid_out("direct-means", title, only, means_layout), reading)
+    only = partial(means, routes=(DIRECT, RANDOM))
+    title = "Direct search and random sampling"
+    numbers_behind("direct-means", laid_out("direct-means", title, only, means_layout), reading)
     figure("rank-agreement", FIGURES["rank-agreement"].draw, reading)
-    with numbers_behind():
-        table("rank-agreement-table", laid_out("rank-agreement", CAPTION, rank_table, rank_layout), reading)
+    numbers_behind(
+        "rank-agreement-table", laid_out("rank-agreement", CAPTION, rank_table, rank_layout), reading
+    )
+    with refused_in_place():
+        _describe(reading)
+
+
+def _describe(reading: Reading) -> None:
+    """What the sources are, against their rank agreement and as a table."""
     described = kept(("described", *reading.key), lambda: described_sources(reading.own, _proxies(reading)))
 
     def draw(frame: pl.DataFrame) -> go.Figure:

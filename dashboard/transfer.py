@@ -14,7 +14,7 @@ from nastransfer.report.means_table import TRANSFER, means, means_layout
 from parts.narrowing import narrowed_by_choice
 from parts.picking import of_one_training, pick
 from parts.reading import Reading, kept
-from parts.showing import figure, heading, numbers_behind, refused_in_place, table
+from parts.showing import figure, heading, numbers_behind, refused_in_place
 
 LEAD = (
     "Is it better to search on the **target** itself, or a proxy of it, than to **transfer** what was found on another "
@@ -30,12 +30,14 @@ def main() -> None:
     reading = narrowed_by_choice(of_one_training(pick()))
     _in_words(reading)
     figure("transfer-versus-direct", FIGURES["transfer-versus-direct"].draw, reading)
-    with numbers_behind():
-        table("transfer-against-direct", laid_out("crossings", CAPTION, crossings, crossings_layout), reading)
+    numbers_behind(
+        "transfer-against-direct", laid_out("crossings", CAPTION, crossings, crossings_layout), reading
+    )
     figure("transfer-by-source", FIGURES["transfer-by-source"].draw, reading)
-    with numbers_behind():
-        only = partial(means, routes=(TRANSFER,))
-        table("transfer-means", laid_out("transfer-means", "Transfer by source", only, means_layout), reading)
+    only = partial(means, routes=(TRANSFER,))
+    numbers_behind(
+        "transfer-means", laid_out("transfer-means", "Transfer by source", only, means_layout), reading
+    )
 
 
 def _in_words(reading: Reading) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from nastransfer.report.every_table import Table
 from nastransfer.report.figures import standalone_html
@@ -51,9 +50,21 @@ def table(slug: str, one: Table, reading: Reading, *more: Hashable) -> None:
     `more` belongs to the key of what is kept, where the table depends on more than its slug and the results.
     """
     with refused_in_place():
-        made = kept(("table", slug, *more, *reading.key), lambda: one.make(reading.frame))
+        made = _made(slug, one, reading, *more)
         st.html(one.html(made))
         downloads(slug, {ending: partial(write, made) for ending, write in one.files.items()})
+
+
+def numbers_behind(slug: str, one: Table, reading: Reading) -> None:
+    """A closed box with the table of a figure's numbers; nothing where there are none, as the figure says itself."""
+    with suppress(ValueError):
+        if not _made(slug, one, reading).is_empty():
+            with st.expander("The numbers behind this figure", icon=":material/table_chart:"):
+                table(slug, one, reading)
+
+
+def _made(slug: str, one: Table, reading: Reading, *more: Hashable) -> Any:
+    return kept(("table", slug, *more, *reading.key), lambda: one.make(reading.frame))
 
 
 def figure(slug: str, draw: Callable[[pl.DataFrame], go.Figure], reading: Reading, *more: Hashable) -> None:
@@ -61,11 +72,6 @@ def figure(slug: str, draw: Callable[[pl.DataFrame], go.Figure], reading: Readin
     with refused_in_place():
         drawn = kept(("figure", slug, *more, *reading.key), lambda: draw(reading.frame))
         plot(slug, drawn, study=reading.name)
-
-
-def numbers_behind() -> DeltaGenerator:
-    """A closed box below a figure, for its numbers as a table."""
-    return st.expander("The numbers behind this figure", icon=":material/table_chart:")
 
 
 def plot(

@@ -7,7 +7,6 @@ neither n nor interval.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +55,14 @@ class Square:
         return self.ri if self.ri is not None else sum(self.printed) / len(self.printed)
 
 
+Rows = dict[str, list[Square]]
+"""A panel: the name of each row to its cells."""
+
+
 def ri_map(frame: pl.DataFrame, baseline: str = SAME_SEED) -> go.Figure:
-    """The heat map, a panel for each method; `baseline`: one of `baselines_table.CHOICES`.
+    """The heat map, a panel for each method, or one where each has a single source or there is a single target.
+
+    `baseline`: one of `baselines_table.CHOICES`.
 
     `ValueError` for another one, and as `arms.trainings` says.
     """
@@ -67,13 +72,14 @@ def ri_map(frame: pl.DataFrame, baseline: str = SAME_SEED) -> go.Figure:
     if not found:
         return empty_figure(NOTHING, TITLE)
     targets = sorted({one.target for one in found})
-    methods = list(dict.fromkeys(one.method for one in found))
-    panels = {method: [one for one in found if one.method == method] for method in methods}
+    panels = _panels(found, targets)
     heights = [_pixels(panel, len(targets)) for panel in panels.values()]
     note = f"{NOTE} Random runs: {CHOICES[baseline]}." if any(one.n for one in found) else NOTE_PRINTED
     note += f" {DEPENDS}" if any(one.sign_depends for one in found) else ""
     keys = [_printed_key()] if any(one.printed for one in found) else []
-    sheet = Sheet(Words(TITLE, note, _in_words(found)), methods, heights, keys, between=_between(targets))
+    sheet = Sheet(
+        Words(TITLE, note, _in_words(found)), list(panels), heights, keys, between=_between(targets)
+    )
     reach = max(_LEAST_REACH, *(abs(one.level) for one in found))
     for number, panel in enumerate(panels.values(), 1):
         _draw(sheet, number, panel, targets, reach)
@@ -91,35 +97,51 @@ def squares(frame: pl.DataFrame, baseline: str = SAME_SEED) -> list[Square]:
         numbers = numbers.filter(pl.col("target").is_in(own["target"].unique().to_list()))
     printed: dict[tuple[str, str, str], list[float]] = {}
     for row in numbers.iter_rows(named=True):
-        printed.setdefault(_place(row, None), []).append(row["ri_percent"])
+        printed.setdefault(_place(row), []).append(row["ri_percent"])
     several = own["study"].n_unique() > 1
     found = []
     for row in own.iter_rows(named=True):
         ri, low, high = (row[f"{baseline}_{end}"] for end in ("ri", "low", "high"))
-        beside = tuple(printed.pop(_place(row, None), ()))
+        beside = tuple(printed.pop(_place(row), ()))
         if ri is not None or beside:
             ends = None if low is None else (low, high)
-            place = _place(row, row["study"] if several else None)
-            found.append(Square(*place, row["n_method"], ri, ends, beside, row["sign_depends"]))
+            _, source, target = _place(row)
+            method = method_with(row["method"], row["preset"], row["study"] if several else None)
+            found.append(
+                Square(method, source, target, row["n_method"], ri, ends, beside, row["sign_depends"])
+            )
     found += [Square(*place, None, None, None, tuple(numbers)) for place, numbers in printed.items()]
     tried = {one.method for one in found if one.ri is not None}
     return sorted(found, key=lambda one: (one.method not in tried, one.method, one.source, one.target))
 
 
-def _place(row: dict[str, Any], study: str | None) -> tuple[str, str, str]:
-    method = method_with(row["method"], row["preset"] if row.get("n_method") else None, study)
-    return method, source_name(row["source"], row["selection"]), set_name(row["target"])
+def _place(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Method, source and target in words, as an own and a published number share them."""
+    return method_with(row["method"]), source_name(row["source"], row["selection"]), set_name(row["target"])
 
 
-def _sources(panel: Iterable[Square]) -> list[str]:
-    return list(dict.fromkeys(one.source for one in panel))
+def _panels(found: list[Square], targets: list[str]) -> dict[str, Rows]:
+    """Title of each panel to its rows."""
+    routes = {(one.method, one.source) for one in found}
+    together = len(targets) == 1 or len(routes) == len({method for method, _ in routes})
+    panels: dict[str, Rows] = {}
+    for one in found:
+        title, row = (
+            ("method and source", f"{one.method}\n{one.source}") if together else (one.method, one.source)
+        )
+        panels.setdefault(title, {}).setdefault(row, []).append(one)
+    return panels
 
 
-def _pixels(panel: list[Square], targets: int) -> int:
-    """Height of a panel: rows with room for the fullest of its cells and the longest of its sources' names."""
-    lines = [_figures(one, targets).count("<br>") + 1 for one in panel]
-    lines += [wrapped(source, _LABEL_LETTERS).count("<br>") + 1 for source in _sources(panel)]
-    return (max(2, *lines) * _LINE_PIXELS + _ROW_AIR) * len(_sources(panel))
+def _pixels(panel: Rows, targets: int) -> int:
+    """Height of a panel: rows with room for the fullest of its cells and the longest of their names."""
+    lines = [_figures(one, targets).count("<br>") + 1 for row in panel.values() for one in row]
+    lines += [_label(name).count("<br>") + 1 for name in panel]
+    return (max(2, *lines) * _LINE_PIXELS + _ROW_AIR) * len(panel)
+
+
+def _label(name: str) -> str:
+    return "<br>".join(wrapped(line, _LABEL_LETTERS) for line in name.splitlines())
 
 
 def _between(targets: list[str]) -> int:
@@ -140,22 +162,21 @@ def _figures(one: Square, targets: int) -> str:
     return "<br>".join(said)
 
 
-def _draw(sheet: Sheet, number: int, panel: list[Square], targets: list[str], reach: float) -> None:
-    sources = _sources(panel)
-    values: list[list[float | None]] = [[None] * len(targets) for _ in sources]
-    texts = [[""] * len(targets) for _ in sources]
-    for one in panel:
-        row, column = sources.index(one.source), targets.index(one.target)
+def _draw(sheet: Sheet, number: int, panel: Rows, targets: list[str], reach: float) -> None:
+    values: list[list[float | None]] = [[None] * len(targets) for _ in panel]
+    texts = [[""] * len(targets) for _ in panel]
+    placed = _placed(panel, targets)
+    for column, row, one in placed:
         values[row][column] = one.ri
         texts[row][column] = "<br>".join(map(html.escape, _said(one)))
     scale = {"colorscale": [list(stop) for stop in SCALE], "zmin": -reach, "zmax": reach, "showscale": False}
     look = {"xgap": 2, "ygap": 2, "hoverongaps": False, "hovertemplate": "%{text}<extra></extra>"}
     sheet.add(number, {"type": "heatmap", "z": values, "text": texts, **scale, **look})
     for filled in (True, False):
-        shown = [one for one in panel if (one.ri is not None) == filled]
+        shown = [(x, y, one) for x, y, one in placed if (one.ri is not None) == filled]
         if shown:
-            sheet.add(number, _text(shown, sources, targets, reach, filled=filled))
-    sheet.rows(number, [wrapped(source, _LABEL_LETTERS) for source in sources])
+            sheet.add(number, _text(shown, len(targets), reach, filled=filled))
+    sheet.rows(number, list(map(_label, panel)))
     sheet.axis("y", number, ticks="")
     labels = [wrapped(target, 12) for target in targets]
     plain: Properties = {"showgrid": False, "ticks": "", "range": [-0.5, len(targets) - 0.5]}
@@ -163,40 +184,41 @@ def _draw(sheet: Sheet, number: int, panel: list[Square], targets: list[str], re
     sheet.axis("x", number, tickvals=list(range(len(targets))), ticktext=labels, **plain)
 
 
-def _text(
-    panel: list[Square], sources: list[str], targets: list[str], reach: float, *, filled: bool
-) -> Properties:
+def _placed(panel: Rows, targets: list[str]) -> list[tuple[int, int, Square]]:
+    """Cells with their column and row."""
+    return [
+        (targets.index(one.target), row, one) for row, cells in enumerate(panel.values()) for one in cells
+    ]
+
+
+def _text(placed: list[tuple[int, int, Square]], targets: int, reach: float, *, filled: bool) -> Properties:
     """The figures of cells; on a fill in ink or paper, on the page itself in the page's own colour."""
-    font: dict[str, Any] = {"size": 11 if len(targets) <= _MOST_IN_LINE else 10}
+    columns, rows, cells = zip(*placed, strict=True)
+    font: dict[str, Any] = {"size": 11 if targets <= _MOST_IN_LINE else 10}
     if filled:
-        font["color"] = [_PAPER if abs(one.level) > 0.75 * reach else _INK for one in panel]
+        font["color"] = [_PAPER if abs(one.level) > 0.75 * reach else _INK for one in cells]
     return {
         "type": "scatter",
         "mode": "text",
-        "x": [targets.index(one.target) for one in panel],
-        "y": [sources.index(one.source) for one in panel],
-        "text": [_figures(one, len(targets)) for one in panel],
+        "x": list(columns),
+        "y": list(rows),
+        "text": [_figures(one, targets) for one in cells],
         "textfont": font,
         "hovertemplate": "%{hovertext}<extra></extra>",
-        "hovertext": ["<br>".join(map(html.escape, _said(one))) for one in panel],
+        "hovertext": ["<br>".join(map(html.escape, _said(one))) for one in cells],
     }
 
 
-def _with_outlines(
-    figure: go.Figure, panels: list[list[Square]], targets: list[str], reach: float
-) -> go.Figure:
+def _with_outlines(figure: go.Figure, panels: list[Rows], targets: list[str], reach: float) -> go.Figure:
     """Dashed outlines about cells that are in print only, in the colour that a filled one would have."""
     shapes = list(figure.layout.shapes)
     for number, panel in enumerate(panels, 1):
-        sources = _sources(panel)
-        for one in panel:
-            if one.ri is not None:
-                continue
-            x, y = targets.index(one.target), sources.index(one.source)
-            box = {"x0": x - 0.47, "x1": x + 0.47, "y0": y - 0.45, "y1": y + 0.45}
-            axes = {"xref": axis_name("x", number), "yref": axis_name("y", number)}
-            line = {"color": _colour(one.level, reach), "width": 2, "dash": "dash"}
-            shapes.append({"type": "rect", **box, **axes, "line": line})
+        axes = {"xref": axis_name("x", number), "yref": axis_name("y", number)}
+        for x, y, one in _placed(panel, targets):
+            if one.ri is None:
+                box = {"x0": x - 0.47, "x1": x + 0.47, "y0": y - 0.45, "y1": y + 0.45}
+                line = {"color": _colour(one.level, reach), "width": 2, "dash": "dash"}
+                shapes.append({"type": "rect", **box, **axes, "line": line})
     return figure.update_layout(shapes=shapes)
 
 

@@ -69,16 +69,17 @@ def test_published_cells_are_outlines_and_named_so() -> None:
     assert (box.line.dash, box.fillcolor) == ("dash", None)
     assert words(figure)[-1] == "publ. -3.4"
     assert legend(figure) == ["dashed, or publ.: published"]
-    heats = [trace for trace in figure.data if trace.type == "heatmap"]
-    assert [list(row) for row in heats[1].z] == [[None]]
-    assert titles(figure) == ["<b>DARTS (1st order)</b>", "<b>NAO</b>"]
+    (heat,) = figure.select_traces({"type": "heatmap"})
+    assert heat.z[2][0] is None
+    assert figure.layout.yaxis.ticktext[2] == "NAO<br>digits"
 
 
 def test_a_published_number_joins_the_own_cell_and_leaves_its_colour_alone() -> None:
     figure = ri_map(pl.concat([small_study(), study(printed("darts1", "digits", 9.0))]))
     assert not figure.layout.shapes
     assert words(figure)[0].endswith("publ. +9.0")
-    assert figure.data[1].z[0][0] == pytest.approx(100 * (72 / 70 - 1))
+    (heat,) = figure.select_traces({"type": "heatmap"})
+    assert heat.z[0][0] == pytest.approx(100 * (72 / 70 - 1))
 
 
 def test_published_numbers_on_other_targets_show_only_where_the_study_has_no_ri() -> None:
@@ -104,7 +105,25 @@ def test_an_empty_map_says_what_it_takes(frame: pl.DataFrame) -> None:
     assert figure.layout.meta["alt"] == NOTHING
 
 
-def test_a_large_study_has_a_panel_a_method() -> None:
+def test_several_sources_and_targets_have_a_panel_a_method() -> None:
     figure = ri_map(made_study())
     assert titles(figure) == ["<b>DARTS</b>", "<b>ENAS</b>", "<b>NAO</b>", "<b>NSGANet</b>"]
     assert len(words(figure)) == 52
+
+
+def test_methods_with_one_source_each_share_a_panel() -> None:
+    frame = made_study(
+        methods=("darts2", "nao"), routes={"cifar100": ("cifar10",), "imagenet1k": ("cifar10",)}
+    )
+    figure = ri_map(frame)
+    assert titles(figure) == ["<b>method and source</b>"]
+    assert list(figure.layout.yaxis.ticktext) == ["DARTS<br>cifar10", "NAO<br>cifar10"]
+
+
+def test_the_first_of_two_presets_has_the_published_number_beside_it() -> None:
+    fast = [training("darts1", seed, 72.0 + seed, preset="fast", run=f"fast-{seed}") for seed in (2, 3)]
+    frame = pl.concat([small_study(), study(*fast, printed("darts1", "digits", 9.0))])
+    assert [(one.method, one.printed) for one in squares(frame) if one.source == "digits"] == [
+        ("DARTS (1st order), fast", (9.0,)),
+        ("DARTS (1st order), tiny", ()),
+    ]
