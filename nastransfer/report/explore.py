@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from nastransfer.data.datasets import Dataset
 from nastransfer.data.proxies import ProxySpec, build_proxy
 from nastransfer.report.curves import class_histogram
+from nastransfer.report.names import set_name
 from nastransfer.report.proxy_figures import proxy_against_parent
 from nastransfer.report.style import blank_figure, empty_figure
 
@@ -39,7 +40,7 @@ def proxy_histogram(dataset: Dataset, classes: int, percent: int = 100, seed: in
     """The class histogram of a proxy with `classes` random classes and `percent` of their images."""
     spec = ProxySpec(selection="random", classes=classes, fraction=percent / 100)
     proxy = build_proxy(dataset.manifest, spec, seed)
-    title = f"Proxy of {dataset.name}: {len(proxy.classes)} classes, {proxy.count('train')} training images"
+    title = f"Proxy of {set_name(dataset.name)}: {len(proxy.classes)} classes, {proxy.count('train'):,} training images"
     return class_histogram(proxy.counts(), title)
 
 

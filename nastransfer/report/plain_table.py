@@ -14,6 +14,7 @@ MOST_ROWS = 20
 _MISSING = "-"  # the table draws it paler
 # Below, four digits are shown; from here on two places; of thousands none.
 _TWO_PLACES, _NO_PLACES = 10.0, 1000.0
+_KEYS = 10**15  # whole numbers from here on are names of things, not amounts
 
 
 def frame_table(frame: pl.DataFrame, caption: str = "") -> TextTable:
@@ -39,7 +40,7 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value:,}"
+        return f"{value:,}" if abs(value) < _KEYS else str(value)
     if isinstance(value, float):
         return _number(value)
     if isinstance(value, (list, tuple, pl.Series)):

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 PLOTLY = "application/vnd.plotly.v1+json"
 
 
+# Pictures of images and the report's dozen figures included.
+MOST_BYTES = 2_000_000
 # No cell takes a quarter of it.
 CELL_SECONDS = 240
 
@@ -47,7 +49,11 @@ def _run(name: str, folder: Path, parameters: dict[str, Any]) -> nbformat.Notebo
         execution_timeout=CELL_SECONDS,
         cwd=str(folder),
     )
-    return nbformat.read(output, as_version=4)
+    notebook = nbformat.read(output, as_version=4)
+    outputs = [shown for cell in notebook.cells for shown in cell.get("outputs", [])]
+    assert not [shown for shown in outputs if shown.get("name") == "stderr"], f"{name} prints warnings"
+    assert output.stat().st_size < MOST_BYTES, f"{name} floods its reader"
+    return notebook
 
 
 def figures(notebook: nbformat.NotebookNode) -> int:
