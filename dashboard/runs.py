@@ -15,6 +15,7 @@ from parts.picking import choice, pick
 from parts.reading import Reading, ledger, status
 from parts.showing import downloads, heading, open_run
 
+LEAD = "Every run of the study with its numbers. Choose a row to see the run whole: cells, curves, record, notebook."
 MOST_ROWS = 500
 ALL = "all"
 LABELS = {"kind": "Kind", "method": "Method", "source": "Searched on", "target": "Trained on"}
@@ -34,20 +35,12 @@ COLUMNS = {
 
 def main() -> None:
     """One run where the address names one, else all of them."""
-    reading = pick()
     run = st.query_params.get("run")
     if run:
-        show_run(reading, run)
+        show_run(pick(), run)
         return
-    heading(
-        "Runs",
-        "Every run of the study with its numbers. Choose a row to see the run whole: cells, curves, record, notebook.",
-        "search",
-        "augmentation",
-        "proxy",
-        "origin",
-        "top-1",
-    )
+    heading("Runs", LEAD, "search", "augmentation", "proxy", "origin", "top-1")
+    reading = pick()
     if reading.own.is_empty():
         st.info("No run of this study has finished yet. This page lists each as soon as it has.")
     else:
