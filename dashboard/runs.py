@@ -70,6 +70,9 @@ def _list(reading: Reading) -> None:
     shown = rows.head(MOST_ROWS)
     some = f", the newest {MOST_ROWS} of them shown" if rows.height > MOST_ROWS else ""
     st.markdown(f"**{rows.height:,} of {reading.own.height:,} runs**{some}")
+    if rows.is_empty():
+        st.info("No run fits all of these: take a filter or a word away.")
+        return
     _choose(reading.name, shown, "runs")
     downloads(f"{reading.name}-runs", {"csv": partial(csv_text, found)})
 

@@ -18,7 +18,7 @@ from nastransfer.report.curves import class_accuracy, class_histogram, learning_
 from nastransfer.report.figures import standalone_html
 from nastransfer.report.markup import markdown_text
 from nastransfer.report.mixture import final_mixture
-from nastransfer.report.one_run import details_table, run_in_words, run_table, run_title
+from nastransfer.report.one_run import details_table, run_in_words, run_label, run_table, run_title
 from nastransfer.report.sheets import csv_text
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.picture import genotype_html
@@ -153,7 +153,7 @@ def _links(reading: Reading, task: Task | None, row: dict[str, Any]) -> None:
     if found_by is not None:
         _link(reading.name, found_by, "The search that found it", ":material/search:")
     for other in same.head(MOST_LINKS).iter_rows(named=True):
-        _link(reading.name, other["run"], f"Same genotype: {run_title(other)}", ":material/link:")
+        _link(reading.name, other["run"], f"Same genotype: {run_label(other)}", ":material/link:")
     if same.height > MOST_LINKS:
         st.caption(f"and {same.height - MOST_LINKS} more runs of the same genotype")
 

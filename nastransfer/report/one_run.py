@@ -81,6 +81,12 @@ def run_title(row: Mapping[str, Any]) -> str:
     return found if kind == "search" else f"{found}, on {set_name(row.get('target'))}"
 
 
+def run_label(row: Mapping[str, Any]) -> str:
+    """The same with what tells trainings of one genotype apart: `..., on cifar10, training seed 2`."""
+    seed = row.get("augment_seed")
+    return run_title(row) if seed is None else f"{run_title(row)}, training seed {seed}"
+
+
 def run_in_words(row: Mapping[str, Any]) -> str:
     """What a run is, in sentences of plain text. `row`: columns of the results frame; what is missing is left out."""
     said = {"proxy": _proxy, "search": _search, "augment": _training}[row["kind"]](row)

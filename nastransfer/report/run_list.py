@@ -79,7 +79,12 @@ def filtered(frame: pl.DataFrame, chosen: dict[str, str | None], text: str = "")
 
 
 def run_list(frame: pl.DataFrame) -> pl.DataFrame:
-    """`LIST_COLUMNS` of the runs, the newest first, methods by the names that papers give them."""
+    """`LIST_COLUMNS` of the runs, the newest first, methods by the names that papers give them.
+
+    Columns in which no run has a value are left out.
+    """
     names = {method: method_name(method) for method in frame["method"].drop_nulls().unique()}
-    listed = frame.select(LIST_COLUMNS).reverse()
+    listed = frame.select(name for name in LIST_COLUMNS if frame[name].null_count() < frame.height).reverse()
+    if "method" not in listed.columns:
+        return listed
     return listed.with_columns(pl.col("method").replace_strict(names, default=None, return_dtype=pl.String))

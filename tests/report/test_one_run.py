@@ -12,6 +12,7 @@ from nastransfer.report.one_run import (
     accuracy_interval,
     details_table,
     run_in_words,
+    run_label,
     run_table,
     run_title,
 )
@@ -68,6 +69,11 @@ LINKED = "Its numbers are those of another run of the study that depends on the 
 def test_a_run_is_said_in_words(row: dict[str, Any], title: str, said: str) -> None:
     assert run_title(row) == title
     assert run_in_words(row) == said
+
+
+def test_trainings_of_one_genotype_are_told_apart() -> None:
+    assert run_label(TRAINING) == "DARTS from glyphs (synthetic), p1, seed 4, on digits, training seed 2"
+    assert run_label(SEARCH) == run_title(SEARCH)
 
 
 def test_numbers_come_with_what_they_mean() -> None:
