@@ -100,16 +100,18 @@ PUBLIC: dict[str, PublicSet] = {
     "imagenet1k": PublicSet(
         domain="photographs of objects",
         terms=_IMAGENET_TERMS,
-        how_to_get="register at image-net.org (research only), unpack ILSVRC2012_img_train.tar and ILSVRC2012_img_val."
-        "tar into class folders <folder>/imagenet1k/train and val, and set NASTRANSFER_DATA to <folder>",
+        how_to_get="register at image-net.org (research only), put ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar "
+        "and ILSVRC2012_devkit_t12.tar.gz into <folder>/imagenet1k, as they are (tars are read in place; class folders "
+        "imagenet1k/train and val do as well), and set NASTRANSFER_DATA to <folder>",
         published={"train": 1_281_167, "test": 50_000},
         layout=imagenet.IMAGENET1K,
     ),
     "imagenet22k": PublicSet(
         domain="photographs of objects",
         terms=_IMAGENET_TERMS,
-        how_to_get="register at image-net.org (research only), unpack the fall 2011 release into class folders "
-        "<folder>/imagenet22k/n00004475 and so on, and set NASTRANSFER_DATA to <folder>",
+        how_to_get="register at image-net.org (research only), put the fall 2011 release's tars, one a class, into "
+        "<folder>/imagenet22k/n00004475.tar and so on (they are read in place and need not be unpacked; class folders "
+        "do as well), and set NASTRANSFER_DATA to <folder>",
         # The sum of the release's 21,841 class counts, cut class by class; image-net.org speaks of 14,197,122 images.
         published={"train": 7_343_555, "test": 6_853_559},
         layout=imagenet.IMAGENET22K,

@@ -82,7 +82,7 @@ class Dataset:
 
     @property
     def has_files(self) -> bool:
-        """Whether every image is a file of its own."""
+        """Whether every image is an image file: one of its own, or a member of an archive."""
         names = self.manifest.rows["name"]
         return self.root is not None and len(names) > 0 and names.null_count() == 0
 
@@ -116,7 +116,10 @@ class Dataset:
         return np.ascontiguousarray(self.read(one)[0].transpose(1, 2, 0))
 
     def paths(self, rows: pl.DataFrame) -> pl.Series:
-        """The absolute path of every image file among rows of this set's manifest, as text."""
+        """The absolute path of every image file among rows of this set's manifest, as text.
+
+        Of a member of an archive: the archive's path, and the member's name below it.
+        """
         folder = pl.col("container").cast(pl.String)
         inside = pl.when(folder == ".").then(pl.lit("")).otherwise(folder + "/")
         return rows.select(path=pl.lit(f"{self.root}/") + inside + pl.col("name"))["path"]
@@ -125,7 +128,7 @@ class Dataset:
         """The set without the image files that cannot be used; these are in its `rejects`, with their reasons.
 
         Sizes and times of the others are in its manifest, and are compared when a file is opened later on. A set
-        whose images are no files of their own is returned as it is: its manifest names the bytes of its packs. Of one
+        whose images are no image files is returned as it is: its manifest names the bytes of its packs. Of one
         that was verified before only those are left out that could not be decoded since (see `undecodable`).
         """
         if not self.has_files or self.root is None:

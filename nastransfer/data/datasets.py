@@ -176,7 +176,7 @@ def _public_row(name: str, root: str | Path | None, count: bool) -> dict[str, An
     pack = find_pack(name, root) if found[0] is not None else None
     if pack is not None:
         notes.append(f"the pack {pack} is here too and not used: name it as root to open it")
-    return row | {"images": opened.manifest.count(), "note": "; ".join(notes) or None}
+    return row | {"form": opened.form, "images": opened.manifest.count(), "note": "; ".join(notes) or None}
 
 
 def _own_row(name: str, call: str, form: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Image files: their bytes, refused where a file is not the one that was indexed, and their pixels."""
+"""Image files, and images inside archives: their bytes, refused where they are not those indexed, and their pixels."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+
+from nastransfer.data.members import open_archive
 
 # What Pillow's readers let out when bytes make no sense: its plug-ins check little of what they read.
 _DECODER_ERRORS = (
@@ -29,6 +31,9 @@ _DECODER_ERRORS = (
 )
 
 
+_TIME = "ns since 1970 as its time of change"
+
+
 class BadImage(ValueError):
     """Bytes that are no whole image, or a file that cannot be read; `reason` says why, in words."""
 
@@ -38,7 +43,7 @@ class BadImage(ValueError):
 
 
 class ChangedImage(ValueError):
-    """A file that is not the one the manifest was made of: gone, or of another size or time of change."""
+    """A file, or an archive, that is not the one the manifest was made of: gone, of another size or time of change."""
 
 
 def image_path(root: str | Path, container: str, name: str | None) -> str:
@@ -61,20 +66,20 @@ def read_bytes(
     length: int | None = None,
     modified: int | None = None,
 ) -> bytes:
-    """The bytes of the image file `root`/`container`/`name`.
+    """The bytes of the image file `root`/`container`/`name`, or of the member `name` of the archive `container`.
 
     `length` (bytes) and `modified` (ns since 1970) are compared with the open file's where they are known:
-    `ChangedImage` where they differ or the file is gone, `BadImage` where it cannot be read. `offset` is for images
-    inside a larger file, which have no name and are not read here: `ValueError`.
+    `ChangedImage` where they differ or the file is gone, `BadImage` where it cannot be read. An image inside an archive
+    has an `offset`, its first byte there; then `modified` is the archive's, and a `length` is needed: `ValueError`.
     """
     path = image_path(root, container, name)
     if offset is not None:
-        raise ValueError(f"{path} has the offset {offset}: images inside a larger file are not read as files")
+        return _read_member(f"{root}/{container}", path, offset, length, modified)
     try:
         # Without blocking: a pipe with a picture's name would wait for a writer.
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ChangedImage(f"{path} is gone: index the images again") from error
+        raise _gone(path) from error
     except OSError as error:
         raise BadImage(unreadable(error)) from error
     try:
@@ -83,16 +88,41 @@ def read_bytes(
             raise BadImage("unreadable: not a regular file")
         for what, indexed, now in (
             ("bytes", length, found.st_size),
-            ("ns since 1970 as its time of change", modified, found.st_mtime_ns),
+            (_TIME, modified, found.st_mtime_ns),
         ):
             if indexed is not None and indexed != now:
-                raise ChangedImage(f"{path} changed after it was indexed: {indexed} {what}, now {now}")
+                raise _changed(path, f"{indexed} {what}, now {now}")
         with open(file, "rb", buffering=0, closefd=False) as opened:
             return opened.readall()
     except OSError as error:
         raise BadImage(unreadable(error)) from error
     finally:
         os.close(file)
+
+
+def _read_member(archive: str, path: str, offset: int, length: int | None, modified: int | None) -> bytes:
+    if length is None:
+        raise ValueError(f"{path} has the offset {offset} and no length: index the images again")
+    try:
+        opened, now = open_archive(archive)
+        content = opened.member(offset, length, length)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _gone(archive) from error
+    except OSError as error:
+        raise BadImage(unreadable(error)) from error
+    if modified not in (None, now):
+        raise _changed(archive, f"{modified} {_TIME}, now {now}")
+    if content is None:
+        raise _changed(archive, f"at byte {offset} is no member of {length} bytes, {path} was there")
+    return content
+
+
+def _gone(path: str) -> ChangedImage:
+    return ChangedImage(f"{path} is gone: index the images again")
+
+
+def _changed(path: str, how: str) -> ChangedImage:
+    return ChangedImage(f"{path} changed after it was indexed: {how}")
 
 
 def unreadable(error: OSError) -> str:

@@ -138,7 +138,7 @@ class _Images:
         images = pl.DataFrame(
             {"container": folders["container"].cast(pl.Categorical)[place], "name": names.explode()}
         )
-        reasons = _reasons(images["name"], self._endings)
+        reasons = name_reasons(images["name"], self._endings)
         if reasons is not None:
             taken = reasons.is_null()
             wrong = images.with_columns(pl.col("container").cast(pl.String), reason=reasons)
@@ -168,7 +168,7 @@ class _Images:
         )
 
 
-def _reasons(names: pl.Series, endings: tuple[str, ...]) -> pl.Series | None:
+def name_reasons(names: pl.Series, endings: tuple[str, ...]) -> pl.Series | None:
     """For each file name the reason why it is not taken, or null; None where all are."""
     # The few different endings are looked at, not every name.
     tails = names.str.tail(max(map(len, endings), default=0))

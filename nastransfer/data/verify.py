@@ -1,4 +1,4 @@
-"""The verifying scan: every image file is looked at once, and those that cannot be used are listed with the reason."""
+"""The verifying scan: every image file, and every image in an archive, is looked at once; bad ones get a reason."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ from nastransfer.data.ahead import map_ahead
 from nastransfer.data.files import BadImage, unreadable
 from nastransfer.data.headers import HEAD_BYTES, inspect
 from nastransfer.data.manifest import PART, Manifest, path_keys
+from nastransfer.data.members import Archive, open_archive
 from nastransfer.data.pieces import Pieces
 
 LISTED_SCHEMA = {"class": pl.String(), "part": PART, "container": pl.String(), "name": pl.String()}
 _FOUND = {"length": pl.Int64(), "modified": pl.Int64(), "reason": pl.String(), "note": pl.String()}
+# Size, time of change, reason and note of one file.
+_Seen = tuple[int | None, int | None, str | None, str | None]
 # A file is believed to be unchanged later on only if it had been at rest for so long when it was looked at.
 _REST_NS = 2_000_000_000
 # Files that one thread looks at in one go, and those whose paths' keys are made in one go.
@@ -56,10 +59,11 @@ def verify(
     """Look at every image file of a manifest: size, time of change, header, end; `root` is what containers lie in.
 
     A file is rejected that is gone, empty, truncated, no image or unreadable, that leaves the root by a link, or whose
-    size or time is not the one the manifest states (where it states one). CMYK, grey and turned images are usable and
-    noted. `workers` threads look at files (default: twice the processors, for they wait for the file system). With
-    `cache`, what a scan of more than a few seconds finds is kept in the user's cache folder: a later scan, also after
-    an interruption, looks only at files that are new or changed. `ValueError` where images are no files.
+    size or time is not the one the manifest states (where it states one). So is an image in an archive, whose time is
+    the archive's. CMYK, grey and turned images are usable and noted. `workers` threads look at files (default: twice
+    the processors, for they wait for the file system). With `cache`, what a scan of more than a few seconds finds is
+    kept in the user's cache folder: a later scan, also after an interruption, looks only at files that are new or
+    changed. `ValueError` where images are no files.
     """
     rows = manifest.rows
     if rows["name"].null_count():
@@ -104,15 +108,18 @@ def _verified(manifest: Manifest, found: pl.DataFrame) -> Verified:
 
 @dataclass(frozen=True)
 class _Task:
-    """Files that one thread looks at; `known` has for each what an earlier scan found, or None."""
+    """Files that one thread looks at: container, name, offset in an archive, length, time of change.
+
+    `known` has for each what an earlier scan found, or None.
+    """
 
     keys: np.ndarray
-    files: list[tuple[str, str, int | None, int | None]]
+    files: list[tuple[str, str, int | None, int | None, int | None]]
     known: list[dict[str, Any] | None]
 
 
 def _tasks(rows: pl.DataFrame, known: _Known) -> Iterator[_Task]:
-    columns = rows.select(pl.col("container").cast(pl.String), "name", "length", "modified")
+    columns = rows.select(pl.col("container").cast(pl.String), "name", "offset", "length", "modified")
     for block in columns.iter_slices(_BLOCK):
         keys = path_keys("", block.select(pl.concat_str("container", "name", separator="/")).to_series())
         files, hits = block.rows(), known.find(keys)
@@ -152,18 +159,21 @@ def _look(base: str, outside: dict[str, str | None], task: _Task) -> pl.DataFram
     """
     found = []
     rest = time.time_ns() - _REST_NS
-    for (container, name, length, modified), known in zip(task.files, task.known, strict=True):
+    times: dict[str, int | None] = {}
+    for (container, name, offset, length, modified), known in zip(task.files, task.known, strict=True):
         if container not in outside:
             outside[container] = _leaves(base, container)
         if outside[container] is not None:
             found.append((None, None, outside[container], None, False))
             continue
-        path = f"{base}/{container}/{name}"
-        if known is not None and _unchanged(path, known):
+        file = f"{base}/{container}" if offset is not None else f"{base}/{container}/{name}"
+        same = _unchanged(file, known) if offset is None else _unmoved(file, length, known, times)
+        if known is not None and same:
             size, changed, reason, note = (known[column] for column in _FOUND)
             fresh = False
         else:
-            size, changed, reason, note = _look_at(base, path)
+            seen = _look_at(base, file) if offset is None else _look_into(file, offset, length)
+            size, changed, reason, note = seen
             fresh = changed is not None and changed < rest
         if reason is None and (length not in (None, size) or modified not in (None, changed)):
             # Of this manifest, not of the file: nothing to be kept.
@@ -173,7 +183,9 @@ def _look(base: str, outside: dict[str, str | None], task: _Task) -> pl.DataFram
     return table.insert_column(0, pl.Series("key", task.keys))
 
 
-def _unchanged(path: str, known: dict[str, Any]) -> bool:
+def _unchanged(path: str, known: dict[str, Any] | None) -> bool:
+    if known is None:
+        return False
     try:
         now = os.lstat(path)
     except OSError:
@@ -181,7 +193,21 @@ def _unchanged(path: str, known: dict[str, Any]) -> bool:
     return now.st_size == known["length"] and now.st_mtime_ns == known["modified"]
 
 
-def _look_at(base: str, path: str) -> tuple[int | None, int | None, str | None, str | None]:
+def _unmoved(
+    archive: str, length: int | None, known: dict[str, Any] | None, times: dict[str, int | None]
+) -> bool:
+    """Whether a member of an archive is as it was; `times` remembers of each archive its time of change."""
+    if known is None:
+        return False
+    if archive not in times:
+        try:
+            times[archive] = os.stat(archive).st_mtime_ns  # noqa: PTH116
+        except OSError:
+            times[archive] = None
+    return times[archive] == known["modified"] and length == known["length"]
+
+
+def _look_at(base: str, path: str) -> _Seen:
     """Size, time of change, reason and note of one file."""
     size = modified = None
     try:
@@ -203,6 +229,31 @@ def _look_at(base: str, path: str) -> tuple[int | None, int | None, str | None, 
     except OSError as error:
         return size, modified, unreadable(error), None
     return size, modified, None, ", ".join(notes) or None
+
+
+def _look_into(archive: str, offset: int, length: int | None) -> _Seen:
+    """The same of a member of an archive, whose time of change is the archive's."""
+    modified = None
+    try:
+        if length is None:
+            raise BadImage("its length is not known")
+        opened, modified = open_archive(archive)
+        head = opened.member(offset, length, min(length, HEAD_BYTES))
+        if head is None:
+            raise BadImage("changed after it was indexed")
+        notes = inspect(partial(_part_of, opened, offset, length), length, head)
+    except BadImage as error:
+        return length, modified, error.reason, None
+    except FileNotFoundError:
+        return length, modified, "no such file", None
+    except OSError as error:
+        return length, modified, unreadable(error), None
+    return length, modified, None, ", ".join(notes) or None
+
+
+def _part_of(archive: Archive, offset: int, length: int, start: int, count: int) -> bytes:
+    """Bytes of a member, none beyond its end."""
+    return archive.read(offset + start, max(0, min(count, length - start)))
 
 
 def _open(base: str, path: str) -> int:

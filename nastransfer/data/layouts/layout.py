@@ -21,13 +21,15 @@ Channels = tuple[float, float, float]
 class Index:
     """What a layout finds: the manifest, what it left out and why, and how the images are read.
 
-    read: None where every image is a file of its own. notes: what is missing or unusual, a sentence each.
+    read: None where every image is a file of its own or a member of an archive. notes: what is missing or unusual, a
+    sentence each. form: how the set lies here, where its layout has several forms.
     """
 
     manifest: Manifest
     read: Reader | None = None
     rejects: pl.DataFrame = field(default_factory=no_rejects)
     notes: tuple[str, ...] = ()
+    form: str | None = None
 
     def opened(
         self,
@@ -56,7 +58,7 @@ class Index:
             pixels=pixels,
             read=self.read if self.read is not None else file_reader(root, pixels),
             root=root,
-            form=form,
+            form=self.form or form,
             rejects=self.rejects,
             notes=self.notes + notes,
         )

@@ -19,7 +19,8 @@ from nastransfer.data.walk import refuse_alike
 class Found:
     """Classes and images. rows: columns label, part (code), container (relative to the root), name.
 
-    rejects: what a folder holds and is not used, with the reason.
+    Of images in archives also path (as it would be unpacked into class folders), offset and length. rejects: what a
+    folder or an archive holds and is not used, with the reason.
     """
 
     classes: tuple[str, ...]
@@ -44,12 +45,14 @@ class Found:
 
     @property
     def paths(self) -> pl.Series:
-        """Every image's path relative to the root."""
-        return self.rows.select(
-            path=pl.when(pl.col("container") == ".")
+        """Every image's path relative to the root; in an archive, where it would be in class folders."""
+        here = (
+            pl.when(pl.col("container") == ".")
             .then("name")
             .otherwise(pl.concat_str(pl.col("container").cast(pl.String), "name", separator="/"))
-        )["path"]
+        )
+        known = pl.coalesce("path", here) if "path" in self.rows.columns else here
+        return self.rows.select(path=known)["path"]
 
     def keys(self, dataset: str) -> np.ndarray:
         """Every image's key, uint64."""
@@ -72,8 +75,13 @@ class Found:
             key=self.keys(dataset) if key is None else key,
             container=self.rows["container"],
             name=self.rows["name"],
+            offset=self._known("offset"),
+            length=self._known("length"),
         )
         return Index(manifest, rejects=self.rejects, notes=notes)
+
+    def _known(self, column: str) -> pl.Series | None:
+        return self.rows[column] if column in self.rows.columns else None
 
 
 def list_folders(root: Path, folder: str | None, part: int) -> Found:
@@ -116,4 +124,4 @@ def merged(found: Sequence[Found]) -> Found:
     for one in found:
         label = np.array([place[name] for name in one.classes], np.uint32)
         tables.append(one.rows.with_columns(label=pl.Series(label[one.rows["label"].to_numpy()])))
-    return Found(tuple(names), pl.concat(tables), pl.concat([one.rejects for one in found]))
+    return Found(tuple(names), pl.concat(tables, how="diagonal"), pl.concat([one.rejects for one in found]))

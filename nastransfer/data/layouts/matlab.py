@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -9,13 +10,16 @@ from pathlib import Path
 import numpy as np
 
 
-def read_matlab(path: Path, key: str) -> np.ndarray:
-    """One variable, without axes of length 1; `ValueError` where the file cannot be read or lacks it."""
+def read_matlab(path: Path, key: str, content: bytes | None = None) -> np.ndarray:
+    """One variable, without axes of length 1; `ValueError` where the file cannot be read or lacks it.
+
+    content: the file's bytes where it lies in an archive, whose path below `path` is then only told.
+    """
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
     try:
-        return np.asarray(loadmat(path, squeeze_me=True)[key])
+        return np.asarray(loadmat(path if content is None else io.BytesIO(content), squeeze_me=True)[key])
     except (
         MatReadError,
         LookupError,
