@@ -38,10 +38,11 @@ def choice(
     is how the page calls an option. `quiet`: the address does not say `first`, as for a filter that lets all through.
     """
     asked, written = st.query_params.get(key), st.session_state.get(f"{key}-in-address")
-    if asked in options and (asked != written or st.session_state.get(key) not in options):
-        st.session_state[key] = asked
-    elif st.session_state.get(key) not in options:
-        st.session_state[key] = first
+    before = st.session_state.get(key)
+    if asked in options and (asked != written or before not in options):
+        before = asked
+    # Also what is there already: by a link to another page a box comes anew, and would begin with its first option.
+    st.session_state[key] = before if before in options else first
     chosen = str(
         st.selectbox(label, options, key=key, help=tooltip, format_func=said, persist_state="session")
     )
