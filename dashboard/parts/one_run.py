@@ -103,7 +103,8 @@ def _finished(reading: Reading, attempt: Attempt, asked: _Asked, run: str, resul
         )
     else:
         row |= {"origin": counted["origin"].item()}
-    st.markdown(f"{markdown_text(run_in_words(row))}  \n`{run}`")
+    st.markdown(markdown_text(run_in_words(row)))
+    st.caption(markdown_text(run))
     genotype = _parsed(row.get("genotype"))
     if genotype is not None:
         st.html(genotype_html(genotype))
@@ -123,7 +124,7 @@ def _unfinished(reading: Reading, attempt: Attempt, asked: _Asked, run: str) -> 
     with refused_in_place():
         state, failure, event = attempt.state(), attempt.failure(), attempt.last_event()
         st.title(markdown_text(f"{asked.task.slug if asked.task else 'A run'}: {state}"))
-        st.markdown(f"`{run}`")
+        st.caption(markdown_text(run))
         if failure is not None:
             st.error(f"It ended without a result: {markdown_text(str(failure.get('error')))}")
             with st.expander("Where it happened"):
@@ -133,7 +134,7 @@ def _unfinished(reading: Reading, attempt: Attempt, asked: _Asked, run: str) -> 
             st.json(event, expanded=True)
         else:
             st.info("It has no result yet, and has given no sign so far.")
-        _log(attempt)
+        _log(reading.records, attempt, asked.task)
         _command(reading.records, asked, {}, done=False)
         _record(asked, None)
         _notebook(attempt)
@@ -229,12 +230,15 @@ def _record(asked: _Asked, result: dict[str, Any] | None) -> None:
         downloads("record", {"json": partial(json.dumps, whole, indent=1)})
 
 
-def _log(attempt: Attempt) -> None:
-    """The end of what the process printed."""
-    if attempt.log.is_symlink() or not attempt.log.is_file():
+def _log(records: StudyRecords, attempt: Attempt, task: Task | None) -> None:
+    """The end of what the task's processes printed last."""
+    logs = [attempt.log, *(records.logs(task) if task is not None else [])]
+    # A link could lead to any file of the machine.
+    plain = [path for path in logs if path.is_file() and not path.is_symlink()]
+    if not plain:
         return
     with st.expander("What it printed last"):
-        text = attempt.log.read_bytes()[-LOG_LETTERS:].decode("utf-8", "replace")
+        text = plain[-1].read_bytes()[-LOG_LETTERS:].decode("utf-8", "replace")
         st.code(text, language=None, wrap_lines=True)
 
 

@@ -89,6 +89,7 @@ def test_failed_and_unreadable_runs_are_listed_and_opened(runs: Path) -> None:
     failed = records.open_attempt(records.plan()[-1])
     failed.start(records.plan()[-1], {})
     failed.fail("ValueError: <b>no</b> images", "the trace")
+    (failed.folder.parent / "log.txt").write_text("printed last", encoding="utf-8")
     broken = next(iter(records.attempts(records.plan()[0].id)))
     (broken.folder / "result.json").write_text('{"torn', encoding="utf-8")
     app = opened()
@@ -98,7 +99,7 @@ def test_failed_and_unreadable_runs_are_listed_and_opened(runs: Path) -> None:
     app = opened(run=records.run_name(failed))
     assert app.title[0].value.endswith(": failed")
     assert "&lt;b&gt;no&lt;/b&gt; images" in app.error[0].value
-    assert "the trace" in [one.value for one in app.code]
+    assert {"the trace", "printed last"} <= {one.value for one in app.code}
     app = opened(run=records.run_name(broken))
     assert "not JSON" in app.error[0].value
 
