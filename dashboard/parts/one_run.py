@@ -26,13 +26,12 @@ from nastransfer.study.attempt import Attempt
 from nastransfer.study.batch import again_line, retry_line
 from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.plan import Task
-from parts.notebook import Code, Figure, Left, Picture, Prose, Text, read_notebook
+from parts.notebook_shown import show_notebook
 from parts.reading import Reading
 from parts.showing import RUNS_PAGE, downloads, plot, refused_in_place
 
 MOST_LINKS = 12
 LOG_LETTERS = 6_000
-NOT_PUBLISHED = "notebook not published"
 
 
 def attempt_of(records: StudyRecords, run: str) -> Attempt | None:
@@ -69,6 +68,7 @@ def show_run(reading: Reading, run: str) -> None:
     except (ValueError, OSError) as error:
         st.title("A run that cannot be read")
         st.error(f"{markdown_text(run)}: {markdown_text(str(error))}")
+        _command(reading.records, asked, {}, done=False)
         return
     if result is None:
         _unfinished(reading, attempt, asked, run)
@@ -116,7 +116,7 @@ def _finished(reading: Reading, attempt: Attempt, asked: _Asked, run: str, resul
     _tables(attempt, str(row["kind"]))
     _command(reading.records, asked, row, done=True)
     _record(asked, result)
-    _notebook(attempt)
+    show_notebook(attempt.notebook)
 
 
 def _unfinished(reading: Reading, attempt: Attempt, asked: _Asked, run: str) -> None:
@@ -137,7 +137,7 @@ def _unfinished(reading: Reading, attempt: Attempt, asked: _Asked, run: str) -> 
         _log(reading.records, attempt, asked.task)
         _command(reading.records, asked, {}, done=False)
         _record(asked, None)
-        _notebook(attempt)
+        show_notebook(attempt.notebook)
 
 
 def _links(reading: Reading, task: Task | None, row: dict[str, Any]) -> None:
@@ -240,52 +240,6 @@ def _log(records: StudyRecords, attempt: Attempt, task: Task | None) -> None:
     with st.expander("What it printed last"):
         text = plain[-1].read_bytes()[-LOG_LETTERS:].decode("utf-8", "replace")
         st.code(text, language=None, wrap_lines=True)
-
-
-def _notebook(attempt: Attempt) -> None:
-    st.subheader("The executed notebook")
-    # A link could lead to any file of the machine.
-    if attempt.notebook.is_symlink() or not attempt.notebook.is_file():
-        st.markdown(
-            f"{NOT_PUBLISHED.capitalize()}: the run was recorded without it, or it was left out here."
-        )
-        return
-    if not st.toggle("Show it", key="notebook", bind="query-params"):
-        return
-    try:
-        blocks = read_notebook(attempt.notebook)
-    except (ValueError, OSError) as error:
-        st.warning(f"It cannot be shown: {markdown_text(str(error))}")
-        return
-    for place, block in enumerate(blocks):
-        _draw(place, block)
-
-
-def _draw(place: int, block: object) -> None:
-    match block:
-        case Prose(markdown):
-            st.markdown(markdown)
-        case Code(number, source):
-            with st.expander(f"Code of cell {number}"):
-                st.code(source, language="python", wrap_lines=True)
-        case Text(text):
-            st.code(text, language=None, wrap_lines=True)
-        case Picture(png):
-            st.image(png)
-        case Figure(plotly):
-            with refused_in_place():
-                plot(f"notebook-{place}", _with_alt(go.Figure(dict(plotly), skip_invalid=True)))
-        case Left(why):
-            st.caption(f"Not shown: {markdown_text(why)}.")
-
-
-def _with_alt(figure: go.Figure) -> go.Figure:
-    """The figure with a text alternative: its own, or that there is none."""
-    meta = figure.layout.meta
-    alt = meta.get("alt") if isinstance(meta, dict) else None
-    return figure.update_layout(
-        meta={"alt": str(alt or "A figure of the executed notebook, without a description")}
-    )
 
 
 def _parsed(genotype: str | None) -> Genotype | None:
