@@ -11,6 +11,7 @@ from nastransfer.report.text_table import TextTable
 from nastransfer.study.frame import COLUMNS
 
 MOST_ROWS = 20
+_LONG = 100  # letters
 _MISSING = "-"  # the table draws it paler
 # Below, four digits are shown; from here on two places; of thousands none.
 _TWO_PLACES, _NO_PLACES = 10.0, 1000.0
@@ -25,12 +26,20 @@ def frame_table(frame: pl.DataFrame, caption: str = "") -> TextTable:
 
 
 def record_table(record: Mapping[str, Any], caption: str = "The record") -> TextTable:
-    """What a finished task recorded, a row a value that is there, with the meaning it has in every results frame."""
+    """What a finished task recorded, a row a value that is there, with the meaning it has in every results frame.
+
+    Long ones, such as a genotype's text, stand below: they would take the others' room.
+    """
     kept = {name: shown(value) for name, value in record.items() if value is not None}
     if "versions" in kept:  # one word, which no column can break
         kept["versions"] = kept["versions"].replace(",", ", ")
-    lines = [(name, text, COLUMNS[name][1] if name in COLUMNS else "") for name, text in kept.items()]
-    return TextTable(caption, ("name", "value", "meaning"), lines)
+    lines = [
+        (name, text, COLUMNS[name][1] if name in COLUMNS else "")
+        for name, text in kept.items()
+        if len(text) < _LONG
+    ]
+    below = [f"{name}: {text}" for name, text in kept.items() if len(text) >= _LONG]
+    return TextTable(caption, ("name", "value", "meaning"), lines, below)
 
 
 def shown(value: Any) -> str:

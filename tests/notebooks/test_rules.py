@@ -92,6 +92,13 @@ def test_prose_begins_and_says_which_paper_and_where(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+def test_no_line_of_code_is_cut_on_a_laptop(path: Path) -> None:
+    """JupyterLab shows 102 letters at 1280 pixels, its list of files beside them."""
+    lines = [line for cell in cells_of(path) if cell.cell_type == "code" for line in cell.source.splitlines()]
+    assert not [line for line in lines if len(line) > 100]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
 def test_headings_say_more_than_a_title(path: Path) -> None:
     """Below every heading some words, before the first code: what is done here and why."""
     for cell in cells_of(path):

@@ -49,6 +49,8 @@ def test_a_record_says_what_its_values_mean_and_leaves_out_what_is_missing() -> 
         "top-1 accuracy on the test part after the last epoch (headline)",
     )
     assert [line[0] for line in table.lines] == ["top1_last", "own"]
+    long = record_table({"genotype": "x" * 100, "seconds": 2.0})
+    assert [line[0] for line in long.lines] == ["seconds"] and long.below == [f"genotype: {'x' * 100}"]
     (line,) = record_table({"versions": "python=3.11,torch=2.14"}).lines
     assert line[1] == "python=3.11, torch=2.14"
     assert "&lt;b&gt;" in table.html() and "<b>" not in table.html()
