@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from nastransfer.report.every_table import laid_out, last_tables
 from nastransfer.report.figures import FIGURES
 from nastransfer.report.tricks_table import CAPTION, tricks, tricks_layout
@@ -13,6 +15,11 @@ LEAD = (
     "its **seed**, one at a time. Cells that say *published* hold numbers that the paper prints."
 )
 
+PAPERS = {
+    "table-4": "Top-1 by number of cells: Table 4 of the paper",
+    "table-3": "Top-1 by seed: Table 3 of the paper",
+}
+
 
 def main() -> None:
     """The page: depth, tricks, seeds."""
@@ -20,9 +27,10 @@ def main() -> None:
     reading = of_one_training(pick())
     papers = last_tables()
     figure("accuracy-by-cells", FIGURES["accuracy-by-cells"].draw, reading)
-    table("table-4", papers["table-4"], reading)
     table("tricks", laid_out("tricks", CAPTION, tricks, tricks_layout), reading)
-    table("table-3", papers["table-3"], reading)
+    for slug, name in PAPERS.items():
+        with st.expander(name, icon=":material/table_chart:"):
+            table(slug, papers[slug], reading)
 
 
 main()

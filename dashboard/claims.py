@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nastransfer.report.claims.shown import claim_rules_html
+from nastransfer.report.claims.shown import claim_rules_html, claims_summary
+from nastransfer.report.claims.table import claims
 from nastransfer.report.every_table import last_tables
+from nastransfer.report.markup import markdown_text
 from parts.picking import pick
-from parts.showing import heading, table
+from parts.reading import kept
+from parts.showing import heading, refused_in_place, table
 
 LEAD = (
     "Each conclusion of the paper is put to a rule that was fixed before any result: **supported**, **contradicted**, "
@@ -23,13 +26,17 @@ def main() -> None:
     """The page: verdicts and what is lacking, the rules, the audits of the paper."""
     heading("Claims", LEAD, "claim", "interval", "n", "published")
     reading, tables = pick(), last_tables()
+    with refused_in_place():
+        said = kept(("verdicts", *reading.key), lambda: claims_summary(claims(reading.own)))
+        st.info(markdown_text(said), icon=":material/summarize:")
     table("claims", tables["claims"], reading)
     with st.expander("How each claim is tested", icon=":material/gavel:"):
         st.html(claim_rules_html())
     st.header("The paper against itself")
     st.markdown(AUDITS)
-    table("claims-audit", tables["claims-audit"], reading)
-    table("published-audit", tables["published-audit"], reading)
+    for slug in ("claims-audit", "published-audit"):
+        with st.expander(tables[slug].title, icon=":material/table_chart:"):
+            table(slug, tables[slug], reading)
 
 
 main()

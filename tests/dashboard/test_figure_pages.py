@@ -91,6 +91,17 @@ def test_targets_and_methods_are_chosen_in_the_address() -> None:
     assert not app.exception
 
 
+def test_a_target_that_another_study_has_not_is_no_longer_chosen_there(
+    runs: Path, made: pl.DataFrame
+) -> None:
+    assert not made.is_empty()
+    write_example(runs, name="another")
+    app = opened("transfer.py", on="cifar100")
+    app.selectbox(key="study").select("another").run()
+    assert not app.exception
+    assert app.query_params["study"] == "another"
+
+
 @pytest.mark.usefixtures("made")
 def test_direct_search_shows_figures_ranks_and_descriptors() -> None:
     app = opened("direct.py")
@@ -174,6 +185,7 @@ def test_ablations_show_depth_tricks_and_seeds_of_one_study() -> None:
 @pytest.mark.usefixtures("made")
 def test_claims_come_with_verdicts_rules_and_what_is_lacking() -> None:
     app = opened("claims.py")
+    assert app.info[0].value.startswith("Of 19 claims")
     shown = tables(app)
     for caption in (
         "What the paper concludes, tested in this study",
