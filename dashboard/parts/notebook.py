@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import json
 import re
 import struct
@@ -15,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 PLOTLY = "application/vnd.plotly.v1+json"
 MOST_BYTES = 30_000_000
@@ -162,6 +165,10 @@ def _picture(encoded: str) -> Block:
         return Left("an image that is no PNG")
     if width * height > MOST_PIXELS:
         return Left(f"an image of {width:,} x {height:,} pixels")
+    try:
+        Image.open(io.BytesIO(png), formats=["PNG"]).verify()
+    except (OSError, SyntaxError, ValueError):  # Pillow says so of a PNG that is torn
+        return Left("an image that cannot be read")
     return Picture(png)
 
 

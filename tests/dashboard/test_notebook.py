@@ -95,6 +95,8 @@ def test_outputs_are_taken_by_their_type(output: Any, shown: notebook.Block) -> 
 def test_a_png_is_shown_up_to_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = of_output(display(image__png=png()))
     assert isinstance(shown, Picture) and shown.png.startswith(b"\x89PNG")
+    torn = base64.b64encode(shown.png[:40]).decode()
+    assert of_output(display(image__png=torn)) == Left("an image that cannot be read")
     monkeypatch.setattr(notebook, "MOST_PIXELS", 1)
     assert of_output(display(image__png=png())) == Left("an image of 2 x 1 pixels")
 
