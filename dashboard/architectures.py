@@ -38,6 +38,7 @@ LEAD = (
 )
 FIRST, SECOND, PASTED = "genotype", "against", "pasted"
 PASTE_HELP = "The text of the DARTS papers, flat or nested, or its JSON. It is parsed, not run."
+CALLED = {"found": "found by", "params": "parameters", "macs": "multiply-adds"}
 MOST_LETTERS = 4_000
 MOST_RUNS = 4
 Shown = StudyGenotype | KnownGenotype
@@ -68,9 +69,9 @@ def _list(table: pl.DataFrame) -> None:
         for name, called in targets.items()
     }
     meanings = {
-        name: st.column_config.NumberColumn(help=meaning, format="localized")
+        name: st.column_config.NumberColumn(CALLED.get(name, name), help=meaning, format="localized")
         if dtype == pl.Int64()
-        else st.column_config.Column(help=meaning)
+        else st.column_config.Column(CALLED.get(name, name), help=meaning)
         for name, (dtype, meaning) in GENOTYPE_COLUMNS.items()
     }
     st.dataframe(

@@ -28,13 +28,13 @@ TOP1 = "top1_"
 
 # name -> (type, meaning); one column more a target: mean top-1 there
 GENOTYPE_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
-    "digest": (pl.String(), "identity of the architecture"),
     "found": (pl.String(), "what found or drew it"),
     "searches": (pl.Int64(), "searches that found it"),
     "trainings": (pl.Int64(), "final trainings of it"),
     "params": (pl.Int64(), f"parameters of the {STANDARD}"),
     "macs": (pl.Int64(), f"multiply-adds of the {STANDARD}"),
     "skips": (pl.Int64(), "skip connections among its 16 operations"),
+    "digest": (pl.String(), "identity of the architecture"),
 }
 
 
