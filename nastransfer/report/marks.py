@@ -22,6 +22,7 @@ Interval = tuple[float, float]
 
 _HOVER_LETTERS = 52  # boxes do not wrap their text: lines that fit a phone
 _CROWD = 60
+_MOST_GENOTYPES = 1_000  # texts of 10,000 genotypes would be most of a page
 _FARTHEST = 1e3  # where an interval has no end, its bar leaves the figure
 
 
@@ -45,16 +46,21 @@ def dots(
 
 
 def with_hover(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with a column `hover`: accuracy, method, seeds, run and genotype, for a box that wraps no text."""
+    """The frame with a column `hover`: accuracy, method, seeds, run and genotype, for a box that wraps no text.
+
+    Of more than 1,000 runs the genotype's text is left out: the run, which is named, has it.
+    """
+    lines = [pl.col("run").fill_null("run not named")]
+    if frame.height <= _MOST_GENOTYPES:
+        lines.append(pl.col("genotype").fill_null("genotype not recorded"))
     names = {method: html.escape(method_name(method)) for method in frame["method"].unique()}
     top1 = [f"{value:.2f}" if value is not None else "" for value in frame["top1_last"]]
     said = pl.format(
-        "<b>{}%</b> {}<br>search seed {}, augment seed {}<br>{}<br>{}",
+        "<br>".join(["<b>{}%</b> {}", "search seed {}, augment seed {}", *("{}" for _ in lines)]),
         pl.Series(top1, dtype=pl.String),
         pl.col("method").replace_strict(names, return_dtype=pl.String),
         *(pl.col(f"{seed}_seed").cast(pl.String).fill_null("not given") for seed in ("search", "augment")),
-        _in_lines(pl.col("run").fill_null("run not named")),
-        _in_lines(pl.col("genotype").fill_null("genotype not recorded")),
+        *map(_in_lines, lines),
     )
     return frame.with_columns(hover=said)
 
