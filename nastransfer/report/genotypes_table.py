@@ -62,18 +62,16 @@ def study_genotypes(frame: pl.DataFrame) -> dict[str, StudyGenotype]:
     own = frame.filter(pl.col("origin").ne_missing("published"), pl.col("genotype").is_not_null())
     trained = feeding_more_than(finished(own), RANK_AGREEMENT, *ABLATIONS).sort("target", maintain_order=True)
     searches = own.filter(kind="search")
-    rows = pl.concat([trained, searches], how="diagonal_relaxed")
+    trainings = {str(text): runs for (text,), runs in trained.partition_by("genotype", as_dict=True).items()}
+    counted = dict(searches.group_by("genotype").len().iter_rows())
     found: dict[str, StudyGenotype] = {}
-    for (text,), runs in rows.group_by("genotype", maintain_order=True):
+    for text, names in _names(pl.concat([trained.select(own.columns), searches])).items():
         try:
-            genotype = Genotype.parse(str(text))
+            genotype = Genotype.parse(text)
         except ValueError:
             continue
-        of_search = runs.filter(kind="search").unique("run").height
-        names = [_found(row) for row in runs.iter_rows(named=True)]
-        found[genotype.digest] = StudyGenotype(
-            genotype, _few(list(dict.fromkeys(names))), of_search, runs.filter(kind="augment")
-        )
+        runs = trainings.get(text, own.clear())
+        found[genotype.digest] = StudyGenotype(genotype, _few(names), counted.get(text, 0), runs)
     return found
 
 
@@ -163,6 +161,15 @@ def _row(one: StudyGenotype) -> dict[str, Any]:
 def _accuracies(runs: pl.DataFrame) -> dict[str, float]:
     means = runs.group_by("target").agg(pl.col("top1_last").mean())
     return {f"{TOP1}{target}": top1 for target, top1 in means.iter_rows()}
+
+
+def _names(rows: pl.DataFrame) -> dict[str, list[str]]:
+    """Genotype -> what found it, each once."""
+    names: dict[str, list[str]] = {}
+    columns = ["genotype", "method", "source", "selection", "search_seed"]
+    for row in rows.select(columns).unique(maintain_order=True).iter_rows(named=True):
+        names.setdefault(row["genotype"], []).append(_found(row))
+    return {text: list(dict.fromkeys(said)) for text, said in names.items()}
 
 
 def _found(row: dict[str, Any]) -> str:
