@@ -9,17 +9,17 @@ import pytest
 
 from nastransfer.report.places import near, near_in
 
-HERE, HOME = Path("/work/project"), Path("/home/ann")
+HERE, HOME = Path("/lab/project"), Path("/home/ann")
 
 
 @pytest.mark.parametrize(
     ("text", "written"),
     [
-        ("/work/project/data/a", "data/a"),
-        ("/work/shared/a, /work/shared/b", "../shared/a, ../shared/b"),
+        ("/lab/project/data/a", "data/a"),
+        ("/lab/shared/a, /lab/shared/b", "../shared/a, ../shared/b"),
         ("/home/ann/sets", "~/sets"),
         ("/mnt/sets", "/mnt/sets"),
-        ("/work/projects/a", "../projects/a"),
+        ("/lab/projects/a", "../projects/a"),
         ("no path", "no path"),
     ],
 )
@@ -33,6 +33,6 @@ def test_a_folder_at_the_root_shortens_no_path() -> None:
 
 def test_every_text_of_a_table_is_written_so() -> None:
     table = pl.DataFrame(
-        {"images": [3], "looked_in": ["/work/a"], "note": [None]}, schema_overrides={"note": pl.String}
+        {"images": [3], "looked_in": ["/lab/a"], "note": [None]}, schema_overrides={"note": pl.String}
     )
     assert near_in(table, HERE, HOME).rows() == [(3, "../a", None)]
