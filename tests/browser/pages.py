@@ -65,6 +65,16 @@ def wait_until_drawn(page: Page) -> None:
     page.wait_for_function(drawn, timeout=60 * SECONDS)
 
 
+_SIDEWAYS = (
+    "[document.documentElement, ...document.querySelectorAll('[data-testid=stMain], main')]"
+    ".some(part => part.scrollWidth > part.clientWidth)"
+)
+
+
 def scrolls_sideways(page: Page) -> bool:
-    script = "[document.documentElement, ...document.querySelectorAll('[data-testid=stMain], main')]"
-    return bool(page.evaluate(f"{script}.some(part => part.scrollWidth > part.clientWidth)"))
+    return bool(page.evaluate(_SIDEWAYS))
+
+
+def wait_until_it_fits(page: Page) -> None:
+    """After a window has changed its width, some parts follow a moment later."""
+    page.wait_for_function(f"!{_SIDEWAYS}", timeout=10 * SECONDS)

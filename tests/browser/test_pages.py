@@ -8,22 +8,37 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.pages import DESK, PAGES, PHONE, SECONDS, page_at, scrolls_sideways, wait_until_drawn
+from tests.browser.pages import (
+    DESK,
+    PAGES,
+    PHONE,
+    SECONDS,
+    page_at,
+    scrolls_sideways,
+    wait_until_drawn,
+    wait_until_it_fits,
+)
 
 pytestmark = pytest.mark.browser
+
+
+# A figure, a table or a frame that is seen.
+SOMETHING = """[...document.querySelectorAll('.js-plotly-plot, .nt-table, [data-testid=stDataFrame]')]
+    .some(one => one.checkVisibility() && one.clientHeight > 20)"""
 
 
 def asked(page: Page, key: str) -> str | None:
     return next(iter(parse_qs(urlparse(page.url).query).get(key, [])), None)
 
 
-def alone(page: Page) -> list[str]:
+def unnamed(page: Page) -> list[str]:
     """Buttons, figures and pictures without a name for those who cannot see them."""
-    unnamed = """[...document.querySelectorAll('[data-testid=stMain] :is(button, a, img, [role=img], figure)')]
+    script = """[...document.querySelectorAll('[data-testid=stMain] :is(button, a, img, [role=img], figure)')]
         .filter(one => one.offsetParent && !one.closest('.modebar, [data-testid=stElementToolbar]'))
-        .filter(one => !(one.innerText || one.ariaLabel || one.alt || one.title || one.getAttribute('aria-labelledby')))
+        .filter(one => !one.textContent.trim() && !one.ariaLabel && !one.alt && !one.title)
+        .filter(one => !one.getAttribute('aria-labelledby'))
         .map(one => one.outerHTML.slice(0, 200))"""
-    found: list[str] = page.evaluate(unnamed)
+    found: list[str] = page.evaluate(script)
     return found
 
 
@@ -33,12 +48,12 @@ def test_a_page_is_drawn_on_a_desk_and_on_a_phone(browser: Browser, dashboard: s
         wait_until_drawn(page)
         expect(page.locator("[data-testid=stMain] h1").first).to_contain_text(PAGES[path])
         assert page.locator("[data-testid=stException], [data-testid=stAlertContentError]").count() == 0
-        assert page.locator(".js-plotly-plot, .nt-table, [data-testid=stDataFrame]").count() >= 1
+        page.wait_for_function(SOMETHING, timeout=60 * SECONDS)
         assert not scrolls_sideways(page)
-        assert not alone(page)
+        assert not unnamed(page)
         page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
         wait_until_drawn(page)
-        assert not scrolls_sideways(page)
+        wait_until_it_fits(page)
 
 
 def test_a_click_on_a_dot_opens_its_run_and_back_leads_back(browser: Browser, dashboard: str) -> None:
@@ -68,19 +83,25 @@ def test_the_study_stays_chosen_from_page_to_page(browser: Browser, dashboard: s
             assert asked(page, "study") == "quickstart"
 
 
-def test_tables_and_figures_are_saved(browser: Browser, dashboard: str, tmp_path: Path) -> None:
-    with page_at(browser, f"{dashboard}improvement?study=photographs") as page:
+@pytest.mark.parametrize(
+    ("path", "button", "ending", "inside"),
+    [
+        ("", "CSV", "csv", "nsganet"),
+        ("", "LaTeX", "tex", "begin{tabular}"),
+        ("transfer", "HTML", "html", "Transfer against the best direct search"),
+    ],
+)
+def test_tables_and_figures_are_saved(
+    browser: Browser, dashboard: str, tmp_path: Path, path: str, button: str, ending: str, inside: str
+) -> None:
+    with page_at(browser, f"{dashboard}{path}?study=photographs") as page:
         wait_until_drawn(page)
-        for ending, inside in {"csv": "nsganet", "tex": "begin{tabular}", "html": "plotly"}.items():
-            button = page.get_by_role(
-                "button", name={"csv": "CSV", "tex": "LaTeX", "html": "HTML"}[ending]
-            ).first
-            with page.expect_download(timeout=60 * SECONDS) as download:
-                button.click()
-            path = tmp_path / f"saved.{ending}"
-            download.value.save_as(path)
-            assert download.value.suggested_filename.endswith(f".{ending}")
-            assert inside in path.read_text(encoding="utf-8")
+        with page.expect_download(timeout=60 * SECONDS) as download:
+            page.get_by_role("button", name=button).first.click()
+        saved = tmp_path / "saved"
+        download.value.save_as(saved)
+        assert download.value.suggested_filename.endswith(f".{ending}")
+        assert inside in saved.read_text(encoding="utf-8")
 
 
 def test_everything_is_reached_by_keyboard(browser: Browser, dashboard: str) -> None:
