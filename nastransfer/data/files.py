@@ -72,9 +72,9 @@ def read_bytes(
     `ChangedImage` where they differ or the file is gone, `BadImage` where it cannot be read. An image inside an archive
     has an `offset`, its first byte there; then `modified` is the archive's, and a `length` is needed: `ValueError`.
     """
+    if offset is not None and name is not None:
+        return _read_member(root, container, name, offset, length, modified)
     path = image_path(root, container, name)
-    if offset is not None:
-        return _read_member(f"{root}/{container}", path, offset, length, modified)
     try:
         # Without blocking: a pipe with a picture's name would wait for a writer.
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -100,9 +100,17 @@ def read_bytes(
         os.close(file)
 
 
-def _read_member(archive: str, path: str, offset: int, length: int | None, modified: int | None) -> bytes:
+def _read_member(
+    root: str | Path, container: str, name: str, offset: int, length: int | None, modified: int | None
+) -> bytes:
+    # Most paths are plain: one that is not is looked at as all others are.
+    archive = (
+        image_path(root, ".", container)
+        if ".." in container or container[0] == "/"
+        else f"{root}/{container}"
+    )
     if length is None:
-        raise ValueError(f"{path} has the offset {offset} and no length: index the images again")
+        raise ValueError(f"{archive}/{name} has the offset {offset} and no length: index the images again")
     try:
         opened, now = open_archive(archive)
         content = opened.member(offset, length, length)
@@ -110,10 +118,12 @@ def _read_member(archive: str, path: str, offset: int, length: int | None, modif
         raise _gone(archive) from error
     except OSError as error:
         raise BadImage(unreadable(error)) from error
-    if modified not in (None, now):
+    if modified is not None and modified != now:
         raise _changed(archive, f"{modified} {_TIME}, now {now}")
     if content is None:
-        raise _changed(archive, f"at byte {offset} is no member of {length} bytes, {path} was there")
+        raise _changed(
+            archive, f"at byte {offset} is no member of {length} bytes, {archive}/{name} was there"
+        )
     return content
 
 

@@ -53,12 +53,16 @@ class Archive:
 
         The block before a member is its header: a place in a file that has changed is found out by it.
         """
-        found = self.read(offset - BLOCK, BLOCK + count) if offset >= BLOCK else b""
+        if offset < BLOCK:
+            return None
+        header = self.read(offset - BLOCK, BLOCK)
         try:
-            same = len(found) == BLOCK + count and found[KIND] in FILES and number(found[SIZE]) == length
+            if len(header) < BLOCK or header[KIND] not in FILES or number(header[SIZE]) != length:
+                return None
         except ValueError:
             return None
-        return found[BLOCK:] if same else None
+        found = self.read(offset, count)
+        return found if len(found) == count else None
 
 
 class _Open:
