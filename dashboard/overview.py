@@ -44,7 +44,7 @@ def _study(name: str, finished: bool) -> None:
     if target is not None:
         on_target = reading.trained_on(target)
         for slug in FIGURES_SHOWN:
-            figure(slug, FIGURES[slug].draw, on_target)
+            figure(slug, FIGURES[slug].draw, on_target, optional=slug != FIGURES_SHOWN[0])
     with refused_in_place():
         compared = kept(("compared", *reading.key), lambda: predicted_against_actual(reading.records))
         st.html(compared_layout(compared).html())

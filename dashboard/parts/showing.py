@@ -67,11 +67,21 @@ def _made(slug: str, one: Table, reading: Reading, *more: Hashable) -> Any:
     return kept(("table", slug, *more, *reading.key), lambda: one.make(reading.frame))
 
 
-def figure(slug: str, draw: Callable[[pl.DataFrame], go.Figure], reading: Reading, *more: Hashable) -> None:
-    """A figure of the study's results; a click on a dot opens its run. `more` as in `table`."""
+def figure(
+    slug: str,
+    draw: Callable[[pl.DataFrame], go.Figure],
+    reading: Reading,
+    *more: Hashable,
+    optional: bool = False,
+) -> None:
+    """A figure of the study's results; a click on a dot opens its run. `more` as in `table`.
+
+    `optional`: nothing where there is nothing to draw, instead of saying so.
+    """
     with refused_in_place():
         drawn = kept(("figure", slug, *more, *reading.key), lambda: draw(reading.frame))
-        plot(slug, drawn, study=reading.name)
+        if drawn.data or not optional:
+            plot(slug, drawn, study=reading.name)
 
 
 def plot(
