@@ -5,10 +5,12 @@ A tar is a region of a file: the whole file, or a member of it (ILSVRC2012's tra
 
 from __future__ import annotations
 
+import math
 import os
+import resource
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -34,8 +36,10 @@ MEMBER_SCHEMA = {
 }
 # What was read of an archive is believed later on only if it had been at rest for so long by then.
 _REST_NS = 2_000_000_000
-# Threads, which wait for the file system most of the time; tars that one of them reads in one go.
-_THREADS, _TASK = 8, 16
+# Threads that wait for the file system; tars that one of them reads in one go.
+_THREADS, _TASK = 16, 16
+# Tasks until it is looked at again whether reads wait; how many waits a member are few: it all comes from memory.
+_ROUND, _FEW_WAITS = 64, 0.05
 _ODD = r"(^|/)\.{0,2}(/|$)"
 
 
@@ -110,9 +114,9 @@ def list_members(base: str, tars: Sequence[Tar], *, progress: bool = True) -> pl
             for key in kept["tar"].unique():
                 del todo[key]
         bar.update(len(tars) - len(todo))
-        tasks = list(_tasks(list(todo.values())))
+        tasks = _tasks(list(todo.values()))
         rest = time.time_ns() - _REST_NS
-        with store, closing(map_ahead(lambda task: _members(base, task), tasks, _THREADS)) as read:
+        with store, closing(_read_all(base, tasks)) as read:
             for task, table in zip(tasks, read, strict=True):
                 tables.append(table)
                 settled = [tar.key for tar in task if tar.modified < rest]
@@ -121,9 +125,30 @@ def list_members(base: str, tars: Sequence[Tar], *, progress: bool = True) -> pl
     return pl.concat(tables)
 
 
-def _tasks(tars: Sequence[Tar]) -> Iterable[Sequence[Tar]]:
+def _tasks(tars: Sequence[Tar]) -> list[Sequence[Tar]]:
     number = max(1, min(_TASK, len(tars) // (4 * _THREADS)))
-    return (tars[start : start + number] for start in range(0, len(tars), number))
+    return [tars[start : start + number] for start in range(0, len(tars), number)]
+
+
+def _read_all(base: str, tasks: Sequence[Sequence[Tar]]) -> Generator[pl.DataFrame, None, None]:
+    """The members of the tars of each task, in order, by several threads where the file system is waited for.
+
+    Threads that do not wait hand Python's lock to each other at every read, which takes several times as long as one
+    thread needs for all: so the first task of each round tells how often it waits.
+    """
+    for start in range(0, len(tasks), _ROUND):
+        before = _waits()
+        table = _members(base, tasks[start])
+        threads = _THREADS if _waits() >= before + _FEW_WAITS * (1 + len(table)) else 1
+        yield table
+        rest = tasks[start + 1 : start + _ROUND]
+        yield from map_ahead(lambda task: _members(base, task), rest, threads)
+
+
+def _waits() -> float:
+    """How often this thread has waited for the system so far; infinity where the system does not count it."""
+    thread = getattr(resource, "RUSAGE_THREAD", None)
+    return math.inf if thread is None else resource.getrusage(thread).ru_nvcsw
 
 
 def _members(base: str, tars: Sequence[Tar], endings: tuple[str, ...] = IMAGE_EXTENSIONS) -> pl.DataFrame:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +140,27 @@ def test_only_changed_archives_are_read_again(tmp_path: Path, monkeypatch: pytes
     assert len(again.filter(pl.col("reason").is_null())) == 42
     seen.clear()
     assert len(listed(tmp_path, tars)) == len(again) and not seen
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_several_threads_read_where_the_system_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: bool
+) -> None:
+    seen: list[int] = []
+    read = archives._read
+
+    def spy(base: str, tar: Tar) -> Any:
+        seen.append(threading.get_ident())
+        time.sleep(0.001)
+        return read(base, tar)
+
+    monkeypatch.setattr(archives, "_read", spy)
+    monkeypatch.setattr(archives, "_ROUND", 16)
+    monkeypatch.setattr(archives, "_waits", iter(range(0, 10**9, 10**6) if waiting else [0] * 1000).__next__)
+    tars = [write_tar(tmp_path, f"n{n:02}.tar", tar_of({f"{n}.jpg": IMAGE})) for n in range(80)]
+    assert listed(tmp_path, tars)["name"].to_list() == [f"{n}.jpg" for n in range(80)]
+    # Each of the five rounds begins in this thread, which says how many others take the rest.
+    assert (len(set(seen)) > 6) == waiting and seen.count(threading.get_ident()) == 5
 
 
 def test_an_archive_that_has_just_changed_is_not_kept(
