@@ -10,7 +10,7 @@ import os
 import resource
 import stat
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -107,7 +107,7 @@ def list_members(base: str, tars: Sequence[Tar], *, progress: bool = True) -> pl
     tables = [pl.DataFrame(schema=MEMBER_SCHEMA)]
     with tqdm(total=len(tars), desc=f"listing {base}", unit=" tars", delay=1, disable=not progress) as bar:
         for path, table in store.load():
-            kept = table.filter(pl.col("tar").is_in(list(todo)))
+            kept = table.filter(_of(todo))
             if not len(kept):
                 path.unlink(missing_ok=True)
             tables.append(kept)
@@ -119,10 +119,14 @@ def list_members(base: str, tars: Sequence[Tar], *, progress: bool = True) -> pl
         with store, closing(_read_all(base, tasks)) as read:
             for task, table in zip(tasks, read, strict=True):
                 tables.append(table)
-                settled = [tar.key for tar in task if tar.modified < rest]
-                store.keep(table.filter(pl.col("tar").is_in(settled)))
+                store.keep(table.filter(_of(tar.key for tar in task if tar.modified < rest)))
                 bar.update(len(task))
     return pl.concat(tables)
+
+
+def _of(keys: Iterable[int]) -> pl.Expr:
+    """Rows of these tars."""
+    return pl.col("tar").is_in(pl.Series(list(keys), dtype=pl.UInt64).implode())
 
 
 def _tasks(tars: Sequence[Tar]) -> list[Sequence[Tar]]:

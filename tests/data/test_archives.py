@@ -142,6 +142,26 @@ def test_only_changed_archives_are_read_again(tmp_path: Path, monkeypatch: pytes
     assert len(listed(tmp_path, tars)) == len(again) and not seen
 
 
+def test_an_interrupted_listing_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tars = [write_tar(tmp_path, f"n{n:02}.tar", tar_of({f"{n}.jpg": IMAGE})) for n in range(30)]
+    read, left = archives._read, iter(range(20))
+
+    def interrupted(base: str, tar: Tar) -> Any:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return read(base, tar)
+
+    monkeypatch.setattr(archives, "_waits", lambda: 0)
+    monkeypatch.setattr(pieces, "KEEP_SECONDS", 0)
+    monkeypatch.setattr(archives, "_read", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        listed(tmp_path, tars)
+    monkeypatch.setattr(archives, "_read", read)
+    seen = counted(monkeypatch)
+    assert sorted(listed(tmp_path, tars)["name"]) == sorted(f"{n}.jpg" for n in range(30))
+    assert seen == [tar.container for tar in tars[20:]]
+
+
 @pytest.mark.parametrize("waiting", [False, True])
 def test_several_threads_read_where_the_system_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: bool
