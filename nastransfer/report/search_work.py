@@ -7,9 +7,11 @@ times. Networks that a method draws are counted as uniform random ones of its sp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import ceil
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from nastransfer.search.darts import Darts
 from nastransfer.search.enas import Enas
 from nastransfer.search.nao import Nao
 from nastransfer.search.nsganet import NsgaNet
-from nastransfer.search.searcher import make_searcher, searchers
+from nastransfer.search.searcher import Searcher, make_searcher, searchers
 from nastransfer.search.settings import NetworkSearcher, SharedWeights
 from nastransfer.space import cost
 from nastransfer.space.genotype import Genotype
@@ -46,14 +48,19 @@ class SearchWork:
     macs: int
 
 
-def search_work(method: str, seen: SearchedSet, preset: str = "paper") -> SearchWork | None:
-    """The work of one search of a built-in method with a preset; None for an own method, which only a run can tell.
+def search_work(
+    method: str, seen: SearchedSet, preset: str = "paper", settings: Mapping[str, Any] | None = None
+) -> SearchWork | None:
+    """The work of one search of a built-in method with a preset and settings other than the preset's.
 
-    `ValueError` for a preset that the method lacks.
+    None for an own method, which only a run can tell. `ValueError` for a preset or setting that the method lacks.
     """
     if method not in searchers():
         return None
-    settings = make_searcher(method, preset)
+    return _of_settings(make_searcher(method, preset, **(settings or {})), seen)
+
+
+def _of_settings(settings: Searcher, seen: SearchedSet) -> SearchWork | None:
     if not isinstance(settings, NetworkSearcher):
         return SearchWork(0, 0)
     half = (
