@@ -32,6 +32,7 @@ COUNTED_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "on": (pl.String(), "the set or proxy that is searched or trained on"),
     "dataset": (pl.String(), "the whole set that it is, or is a part of"),
     "of": (pl.String(), "whose rate it takes: the search's method; the trained network's first layers"),
+    "streamed": (pl.Boolean(), "whether images are read anew each epoch: those of more than 64 pixels"),
     "tasks": (pl.Int64(), "how many"),
     "images_of_one": (pl.Float64(), "image presentations of one task, tests included; null: not known"),
     "macs_of_one": (pl.Float64(), "multiply-adds of all passes of one task, the mean; null: not known"),
@@ -51,7 +52,7 @@ HOURS_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "hours": (pl.Float64(), "until the last task has ended; null: of none it is known"),
     "images_per_second": (
         pl.Float64(),
-        "that all devices together take in at most: all of them at what reads fastest; null likewise",
+        "from storage for all devices, at most: all at what reads fastest; null: likewise, or all sets in memory",
     ),
 }
 HOURS_SCHEMA = {name: dtype for name, (dtype, _) in HOURS_COLUMNS.items()}
@@ -113,6 +114,29 @@ def hours(
     return pl.DataFrame([{name: row.get(name) for name in HOURS_SCHEMA} for row in rows], HOURS_SCHEMA)
 
 
+def epoch_reads(work: pl.DataFrame, image_bytes: int) -> pl.DataFrame:
+    """What one pass over each set reads, tests included: columns kind, on, images, image_bytes, bytes, streamed.
+
+    `work` as `counted` takes it. Images of up to 64 pixels are read as they lie (3 bytes a pixel) and kept; of larger
+    ones, which are compressed, the mean is what the caller states. Sets of unknown size are left out.
+    """
+    streamed = pl.col("stem") == "imagenet"
+    mean = pl.when(streamed).then(pl.lit(image_bytes)).otherwise(3 * pl.col("side") ** 2)
+    return (
+        work.drop_nulls("images")
+        .select(
+            "kind",
+            "on",
+            images=pl.col("images") + pl.col("tested").fill_null(0),
+            image_bytes=mean,
+            streamed=streamed,
+        )
+        .unique(maintain_order=True)
+        .with_columns(bytes=pl.col("images") * pl.col("image_bytes"))
+        .sort(pl.col("kind") == "augment", maintain_order=True)
+    )
+
+
 def makespan(seconds: Iterable[tuple[float, int]], devices: int) -> float:
     """Time until the last of some tasks has ended, each on one device, the longest started first.
 
@@ -130,6 +154,7 @@ def _counted_row(row: dict[str, Any]) -> dict[str, Any]:
     about["of"] = row["method"] if row["kind"] == "search" else row["stem"]
     if row["images"] is None:
         return about
+    about["streamed"] = row["stem"] == "imagenet"
     images, macs, note = _of_search(row) if row["kind"] == "search" else _of_training(row)
     if images is None or macs is None:
         return about | {"note": note}
@@ -204,15 +229,24 @@ def _timed(kind: str, group: pl.DataFrame, devices: int, together: float) -> dic
     if known.is_empty():
         return about
     seconds = list(known.select("seconds", "tasks").iter_rows())
-    if kind == "search":
-        needed, side_by_side = makespan(seconds, devices), float(min(devices, tasks))
-    else:
-        needed, side_by_side = sum(one * count for one, count in seconds) / together, together
-    reads = max(
-        (images / one for images, one in known.select("images_of_one", "seconds").iter_rows() if one),
-        default=0.0,
-    )
-    return {**about, "hours": needed / _HOUR, "images_per_second": reads * side_by_side}
+    alone = sum(one * count for one, count in seconds)
+    needed = makespan(seconds, devices) if kind == "search" else alone / together
+    reading = _reading(known)
+    if reading is not None:
+        reading *= min(devices, _streams(known)) if kind == "search" else together
+    return {**about, "hours": needed / _HOUR, "images_per_second": reading}
+
+
+def _streams(known: pl.DataFrame) -> int:
+    """Tasks that read their images anew each epoch."""
+    return int(known.filter(pl.col("streamed"))["tasks"].sum())
+
+
+def _reading(known: pl.DataFrame) -> float | None:
+    """Images a second of what reads fastest; None where all sets stay in memory."""
+    each = known.filter(pl.col("streamed"), pl.col("seconds") > 0)
+    speeds = (each["images_of_one"] / each["seconds"]).to_list()
+    return max(speeds) if speeds else None
 
 
 def _over(rows: list[dict[str, Any]], name: str, join: Callable[[list[float]], float]) -> float | None:

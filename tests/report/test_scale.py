@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nastransfer.report.scale import COUNTED_COLUMNS, HOURS_COLUMNS, counted, hours, makespan, summed
+from nastransfer.report.scale import (
+    COUNTED_COLUMNS,
+    HOURS_COLUMNS,
+    counted,
+    epoch_reads,
+    hours,
+    makespan,
+    summed,
+)
 from nastransfer.report.search_work import SearchedSet, search_work
 from nastransfer.space import cost
 from nastransfer.space.genotype import Genotype
@@ -56,7 +64,7 @@ def rate(name: str = "fast", **speeds: float) -> pl.DataFrame:
 
 def counted_by_hand(*rows: dict[str, Any]) -> pl.DataFrame:
     """What `counted` would give, with numbers that heads can reckon with."""
-    values = [{"dataset": row["on"], **row} for row in rows]
+    values = [{"dataset": row["on"], "streamed": True, **row} for row in rows]
     schema = {name: dtype for name, (dtype, _) in COUNTED_COLUMNS.items()}
     return pl.DataFrame([{name: row.get(name) for name in schema} for row in values], schema)
 
@@ -174,6 +182,34 @@ def test_images_that_storage_must_give_a_second() -> None:
     # A search on a reads 2 a second, on b half a one; there are three of the former, four in all.
     assert needs["search", "a", 8] == 6.0 and needs["search", "b", 8] == 0.5
     assert needs["search", None, 8] == 8.0 and needs[None, None, 8] == 80.0
+
+
+def test_sets_that_stay_in_memory_need_no_storage_after_the_first_epoch() -> None:
+    kept = BY_HAND.with_columns(streamed=pl.col("on") == "b")
+    table = hours(kept, rate(darts1=1.0, cifar=2.0), (8,))
+    asked = table.select("kind", "on", "images_per_second").rows()
+    assert asked == [
+        ("search", "a", None),
+        ("search", "b", 0.5),
+        ("augment", "a", None),
+        ("search", None, 0.5),
+        ("augment", None, None),
+        (None, None, 0.5),
+    ]
+    assert counted(work(trained(), trained(stem="imagenet", side=224)))["streamed"].to_list() == [False, True]
+
+
+def test_what_an_epoch_reads_by_hand() -> None:
+    large = {"on": "large", "stem": "imagenet", "side": 224}
+    unknown = {"on": "unknown", "images": None}
+    found = epoch_reads(
+        work(trained(), searched(), searched(tasks=1), trained(**large), trained(**unknown)), 1_000
+    )
+    assert found.select("kind", "on", "images", "image_bytes", "bytes", "streamed").rows() == [
+        ("search", "small", 200, 768, 153_600, False),
+        ("augment", "small", 140, 768, 107_520, False),
+        ("augment", "large", 140, 1_000, 140_000, True),
+    ]
 
 
 def test_unknown_rates_are_none_and_counted() -> None:
