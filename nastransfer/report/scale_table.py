@@ -195,7 +195,7 @@ def _hours_layout(name: str, timed: pl.DataFrame, efficiency: float) -> TextTabl
             "all" if first["on"] is None else set_name(first["on"]),
             f"{first['tasks']:,}",
         )
-        spent = (_hours(by_devices[count]["hours"]) for count in devices)
+        spent = (hours_text(by_devices[count]["hours"]) for count in devices)
         reads = (_reading(by_devices[count]["images_per_second"]) for count in devices)
         lines.append((*about, *spent, *reads))
     headers = (
@@ -228,7 +228,8 @@ def _below_hours(timed: pl.DataFrame, devices: list[int], efficiency: float) -> 
         yield f"Not in these hours: {unknown:,} task{'' if unknown == 1 else 's'} of unknown work or rate."
 
 
-def _hours(value: float | None) -> str:
+def hours_text(value: float | None) -> str:
+    """Hours in three digits, whole ones from a hundred on."""
     if value is None:
         return NONE
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
