@@ -63,8 +63,8 @@ def _keys(known: pl.DataFrame, looks: dict[str, Look]) -> list[Properties]:
 
 def _line(line: pl.DataFrame, kind: str, on: str, look: Look) -> Properties:
     said = [
-        f"<b>{html.escape(set_name(on))}</b><br>{row['tasks']:,} {_SAID[kind]} on {row['devices']} devices: "
-        f"{hours_text(row['hours'])} hours"
+        f"<b>{html.escape(set_name(on))}</b><br>{row['tasks']:,} {_SAID[kind]}, devices: {row['devices']}, hours: "
+        f"{hours_text(row['hours'])}"
         for row in line.iter_rows(named=True)
     ]
     return {
@@ -89,8 +89,6 @@ def _in_words(timed: pl.DataFrame, rates: list[str]) -> str:
             )
             if not whole.is_empty():
                 first, last = whole.row(0, named=True), whole.row(-1, named=True)
-                said.append(
-                    f"{rate}: {name} {hours_text(first['hours'])} hours on {first['devices']}, {hours_text(last['hours'])} on "
-                    f"{last['devices']}"
-                )
+                ends = (f"{hours_text(row['hours'])} on {row['devices']}" for row in (first, last))
+                said.append(f"{rate}: {name} in hours {', '.join(ends)}")
     return f"{TITLE}. {'; '.join(said)}."

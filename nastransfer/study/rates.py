@@ -18,6 +18,7 @@ import polars as pl
 from nastransfer.space import cost
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.known import known_genotype
+from nastransfer.study.ledger import locate
 
 # name -> (type, meaning)
 RATE_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
@@ -79,7 +80,7 @@ def measured_rates(folder: str | Path) -> pl.DataFrame:
     No rows where there is no such folder. What a machine has not measured is no row. `ValueError` for a file that is
     not JSON.
     """
-    rows = [row for path in sorted(Path(folder).glob("*.json")) for row in _of_machine(path)]
+    rows = [row for path in sorted(locate(folder).glob("*.json")) for row in _of_machine(path)]
     return pl.DataFrame([{name: row.get(name) for name in SCHEMA} for row in rows], SCHEMA)
 
 

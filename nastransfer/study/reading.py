@@ -64,12 +64,32 @@ class OwnMethod(Strict):
     runs: str = Field(default="runs", description="folder of all studies; relative to the working folder")
 
 
+class Scale(Strict):
+    """Parameters of notebooks/scale.ipynb."""
+
+    study: str = Field(default="paper", description="a shipped study, or the path of a study file")
+    results: str = Field(default="tests/benchmarks/results", description="folder of benchmarks' results")
+    images_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="a device's rate as stated: DARTS_V2 in training, 48 channels, 14 cells, 224 px",
+    )
+    efficiency: float = Field(
+        default=1.0, gt=0, le=1, description="of devices that train together; 1.0: perfect"
+    )
+    image_bytes: int = Field(default=115_000, ge=1, description="mean size of a compressed photograph")
+    runs: str = Field(default="runs", description="folder of records, of all studies or of one")
+    tasks: int = Field(default=100_000, ge=1, description="tasks of the study that is planned and resumed")
+    done_share: float = Field(default=0.02, ge=0, le=1, description="share of them with made-up results")
+
+
 READING: dict[str, type[Strict]] = {
     "quickstart": Quickstart,
     "proxies": Proxies,
     "study": ReadStudy,
     "report": Report,
     "own_method": OwnMethod,
+    "scale": Scale,
 }
 
 

@@ -22,7 +22,7 @@ def test_lines_are_the_hours_by_kind_and_set() -> None:
         ("solid", [1, 2, 96], [10.0, 5.0, 10 / 96]),
     ]
     (slow,) = [trace for trace in lines if trace.yaxis == "y2"]
-    assert slow.y[0] == 20.0 and slow.text[0] == "<b>a</b><br>10 trainings on 1 devices: 20 hours"
+    assert slow.y[0] == 20.0 and slow.text[0] == "<b>a</b><br>10 trainings, devices: 1, hours: 20"
     axes = (figure.layout.xaxis, figure.layout.yaxis, figure.layout.xaxis2, figure.layout.yaxis2)
     assert {axis.type for axis in axes} == {"log"}
     assert {trace.name for trace in figure.data if trace.name} == {"a", "b", "trainings", "searches"}
@@ -30,9 +30,10 @@ def test_lines_are_the_hours_by_kind_and_set() -> None:
 
 def test_words_say_the_totals_and_an_empty_figure_why() -> None:
     alternative = scale_figure(TIMED).layout.meta["alt"]
-    assert "mine: trainings 10 hours on 1, 0.104 on 96" in alternative
+    assert "mine: trainings in hours 10 on 1, 0.104 on 96" in alternative
     assert (
-        "mine: searches 5 hours on 1, 2 on 96" in alternative and "half as fast: searches" not in alternative
+        "mine: searches in hours 5 on 1, 2 on 96" in alternative
+        and "half as fast: searches" not in alternative
     )
     assert scale_figure(TIMED.clear()).layout.meta["alt"] == NOTHING
 
