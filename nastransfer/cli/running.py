@@ -37,12 +37,30 @@ def study(
             "comma separated; empty: one try."
         ),
     ] = _DEFAULT_WAITS,
+    nodes: Annotated[int, typer.Option(help="Machines of the cluster for each training.")] = 1,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of each task.")] = None,
+    executor: Annotated[str, typer.Option(help="Where tasks run: local, or ray.")] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a Ray cluster: auto, HOST:PORT, ray://HOST:PORT; none: one is started on this machine."
+        ),
+    ] = None,
     ahead: Annotated[bool, typer.Option(help="Get the next task's process ready while one runs.")] = True,
     install_seconds: Annotated[float | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run a study, or what is left of it, and print its relative improvement (RI) over random sampling."""
     asked = Study.load(name)
-    options = Options(slots, _seconds(retry_after), devices, ahead)
+    options = Options(
+        slots,
+        _seconds(retry_after),
+        devices,
+        ahead,
+        executor=executor,
+        address=address,
+        nodes=nodes,
+        threads=threads,
+    )
     tasks = asked.plan()
     kinds = {kind: sum(task.kind == kind for task in tasks) for kind in ("proxy", "search", "augment")}
     print(f"{asked.name}: {asked.spec.description.strip()}")

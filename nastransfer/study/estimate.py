@@ -17,7 +17,7 @@ import polars as pl
 
 from nastransfer.space import cost
 from nastransfer.space.genotype import Genotype
-from nastransfer.study.executors.local import default_slots
+from nastransfer.study.executors.run import default_slots
 from nastransfer.study.ledger import Ledger
 from nastransfer.study.plan import KNOWN, Task, random_genotypes
 from nastransfer.study.pricing.asks import Ask, Measured, Point, group_of, search_ask, shape_of, training_ask

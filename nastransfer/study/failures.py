@@ -16,11 +16,14 @@ class Cause(Enum):
     ERROR = "error"  # anything else that the code itself raised
     MEMORY = "memory"  # more was asked for than there was
     CONNECTION = "connection"  # a server or a file system that did not answer
-    DIED = "died"  # the process ended without a word: killed, preempted, out of memory, a crash
+    DIED = "died"  # the process ended without a word: killed, out of memory, a crash
+    PREEMPTED = "preempted"  # its machine went away: no fault of the task
     CANNOT_WRITE = "cannot write"  # a full or read-only disk: no task can succeed
 
 
-MAY_PASS = frozenset({Cause.MEMORY, Cause.CONNECTION, Cause.DIED})
+MAY_PASS = frozenset({Cause.MEMORY, Cause.CONNECTION, Cause.DIED, Cause.PREEMPTED})
+# Lost machines do not count among a task's tries; so many in one run are taken for its doing all the same.
+MOST_PREEMPTED = 20
 
 # Names of exception classes, most telling first. Those of torch are known by name: nothing here imports it.
 _NAMES = {
@@ -76,10 +79,15 @@ def wait_before_next(causes: Sequence[Cause], waits: Sequence[float]) -> float |
     """Seconds to wait before a task is tried again after failures for these causes, the last one last; None: not again.
 
     `waits` are the waits before the second, third, ... try. A lack of memory is given one more try, not all of them:
-    what was short once because of others may be there; what is short twice will be short again.
+    what was short once because of others may be there; what is short twice will be short again. A machine that went
+    away takes no try from the task.
     """
-    if not causes or causes[-1] not in MAY_PASS or len(causes) > len(waits):
+    if not causes or not waits or causes[-1] not in MAY_PASS:
         return None
-    if causes.count(Cause.MEMORY) > 1:
+    lost = causes.count(Cause.PREEMPTED)
+    if causes[-1] == Cause.PREEMPTED:
+        return waits[min(lost, len(waits)) - 1] if lost <= MOST_PREEMPTED else None
+    own = len(causes) - lost
+    if own > len(waits) or causes.count(Cause.MEMORY) > 1:
         return None
-    return waits[len(causes) - 1]
+    return waits[own - 1]

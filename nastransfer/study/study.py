@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from nastransfer.study.estimate import Estimate, estimate_study
-from nastransfer.study.executors.local import Options, Summary, run
+from nastransfer.study.executors.run import Options, Summary, run
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.plan import Task, plan_study
 from nastransfer.study.plan_frame import plan_frame
@@ -65,20 +65,28 @@ class Study:
         return estimate_study(self.spec, self.plan(), runs, slots)
 
     def run(
-        self, runs: str | Path = "runs", slots: int | None = None, *, options: Options | None = None
+        self,
+        runs: str | Path = "runs",
+        slots: int | None = None,
+        *,
+        executor: str = "local",
+        address: str | None = None,
+        options: Options | None = None,
     ) -> Summary:
         """Run what is not done yet, `slots` tasks side by side; a second call runs nothing again.
 
-        `options` (instead of `slots`) says more: tries, devices. `StudyFailed` if tasks failed: it names them, why, and
-        where to look. `CannotWrite` (an `OSError`) where records cannot be written.
+        `executor` "ray": by the Ray cluster at `address`, or by one of this machine. `options` (instead of these) says
+        more: tries, devices. `StudyFailed` if tasks failed: it names them, why, and where to look. `CannotWrite` (an
+        `OSError`) where records cannot be written; `ClusterLost` (a `RuntimeError`) where a cluster went away.
         """
+        options = options or Options(slots, executor=executor, address=address)
         self.check_data()
         records = self.records(runs)
         tasks = self.plan()
         for plugin in self.spec.plugins:
             records.keep_plugin(plugin)
         records.write_plan(tasks)
-        summary = run(records, tasks, slots, options)
+        summary = run(records, tasks, options=options)
         if summary.failed or summary.blocked:
             raise StudyFailed(_failures(summary, tasks), summary)
         return summary

@@ -27,8 +27,8 @@ import nbformat
 import numpy as np
 
 from nastransfer.space.genotype import Genotype
-from nastransfer.study.executors.local import Options
-from nastransfer.study.executors.local import run as run_study
+from nastransfer.study.executors.run import Options
+from nastransfer.study.executors.run import run as run_study
 from nastransfer.study.executors.warm import needs
 from nastransfer.study.ledger import Ledger, StudyRecords, results
 from nastransfer.study.plan import Task, augment_task, random_genotypes, search_task
@@ -44,9 +44,9 @@ ROUNDS, TASKS = 3, 5
 FINISHED = 10_000
 SMALLEST = {"cells": 3, "channels": 4, "resolution": 8, "epochs": 1, "epoch_images": 8, "batch": 8}
 RESUME = (
-    "import sys; from nastransfer.study.ledger import Ledger; from nastransfer.study.executors import local, runner;"
-    "runner.start = lambda *given: sys.exit(); records = Ledger(sys.argv[1]).study('many');"
-    "local.run(records, records.plan(), 1, local.Options(1, ahead=False)); sys.exit('nothing was started')"
+    "import sys; from nastransfer.study.ledger import Ledger; from nastransfer.study.executors import local, run;"
+    "local.start = lambda *given: sys.exit(); records = Ledger(sys.argv[1]).study('many');"
+    "run.run(records, records.plan(), 1, run.Options(1, ahead=False)); sys.exit('nothing was started')"
 )
 RESULTS = "import sys, nastransfer as nt; assert nt.results(sys.argv[1], published=False).height == int(sys.argv[2])"
 

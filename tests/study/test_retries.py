@@ -16,8 +16,8 @@ import pytest
 
 from nastransfer.disk import CannotWrite
 from nastransfer.processes import lock
-from nastransfer.study.executors import process, runner
-from nastransfer.study.executors.local import Options, Stopped, Summary, run
+from nastransfer.study.executors import local, process, runner
+from nastransfer.study.executors.run import Options, Stopped, Summary, run
 from nastransfer.study.executors.runners import ask_to_stop, runners
 from nastransfer.study.failures import Cause
 from nastransfer.study.ledger import Ledger, StudyRecords
@@ -26,7 +26,7 @@ from nastransfer.study.plan import Task
 ROOT = Path(__file__).parents[2]
 RUN = (
     "import sys; from nastransfer.study.executors import process, runner; from tests.study.acting import *;"
-    "from nastransfer.study.executors.local import Options, run;"
+    "from nastransfer.study.executors.run import Options, run;"
     "process.MODULE = 'tests.study.acting'; process.STOP_SECONDS = 600; runner.BUSY_PAUSE_SECONDS = 0.2;"
     "records = Ledger(sys.argv[1]).study('acted'); run(records, records.plan(), 2, Options(2))"
 )
@@ -198,7 +198,7 @@ def test_a_process_started_ahead_that_dies_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = planned(tmp_path, *(task(n, seconds=1.2) for n in range(3)))
-    sent = runner.start_ahead
+    sent = local.start_ahead
 
     def dead(*given: Any) -> process.Ahead:
         ahead = sent(*given)
@@ -206,7 +206,7 @@ def test_a_process_started_ahead_that_dies_is_replaced(
         ahead.process.wait()
         return ahead
 
-    monkeypatch.setattr(runner, "start_ahead", dead)
+    monkeypatch.setattr(local, "start_ahead", dead)
     assert len(go(records, slots=1).done) == 3
     assert set(records.results()["device"]) == {"direct"}
 
@@ -222,7 +222,14 @@ def test_a_training_on_several_devices_fills_as_many_slots(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"slots": 0}, "slots"), ({"devices": 0}, "devices"), ({"retries": (-1.0,)}, "retries")],
+    [
+        ({"slots": 0}, "slots"),
+        ({"devices": 0}, "devices"),
+        ({"retries": (-1.0,)}, "retries"),
+        ({"executor": "spark"}, "one of local, ray"),
+        ({"nodes": 2}, "need the executor 'ray'"),
+        ({"address": "auto"}, "need the executor 'ray'"),
+    ],
 )
 def test_impossible_options_are_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):

@@ -25,14 +25,17 @@ class Gpu:
     total_bytes: int
 
 
-def gpus() -> list[Gpu]:
-    """The GPUs that this process may use; none where there is no driver. Asks the driver's own tool, not torch."""
+def gpus(*, every: bool = False) -> list[Gpu]:
+    """The GPUs that this process may use; none where there is no driver. Asks the driver's own tool, not torch.
+
+    `every`: all of the machine, whichever this process is told to use.
+    """
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
     command = [tool, "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits"]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
-    return [] if asked.returncode else read_gpus(asked.stdout, os.environ.get(VISIBLE))
+    return [] if asked.returncode else read_gpus(asked.stdout, None if every else os.environ.get(VISIBLE))
 
 
 def read_gpus(table: str, visible: str | None) -> list[Gpu]:
@@ -65,6 +68,17 @@ def place(
         return (free[0].name,) if free else None
     emptiest = min(fitting, key=lambda gpu: len(taken.get(gpu.name, ())))
     return (emptiest.name,)
+
+
+def share(total_bytes: int | None, peak_bytes: int | None) -> float:
+    """Of a GPU with so much memory the share to ask a cluster for: 1 / n where n such tasks fit beside each other.
+
+    All of it where either is not known. Rounded down to a ten-thousandth, as fine as Ray counts.
+    """
+    if not total_bytes or peak_bytes is None:
+        return 1.0
+    beside = max(1, int(FILLED * total_bytes / (peak_bytes + CONTEXT_BYTES)))
+    return int(10_000 / beside) / 10_000
 
 
 def alike(task: Task) -> str:

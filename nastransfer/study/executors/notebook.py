@@ -1,8 +1,9 @@
 """One task in a process of its own: its notebook, executed by papermill, kept beside its record.
 
-`python -m nastransfer.study.executors.notebook RUNS STUDY TASK_ID [DEVICES]`. Exit status: see `Exit`.
-With `--ahead` the process gets ready for such a task and waits for a line of JSON, `{"task_id": ..., "devices": ...,
-"environment": {...}}`, or for the end of its input, which sends it home.
+`python -m nastransfer.study.executors.notebook RUNS STUDY TASK_ID [TOGETHER]`; TOGETHER is JSON, such as
+`{"devices": 2}`: how a training is shared. Exit status: see `Exit`. With `--ahead` the process gets ready for such a
+task and waits for a line of JSON, `{"task_id": ..., "together": {...}, "environment": {...}}`, or for the end of its
+input, which sends it home.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from nastransfer.study.executors.output import ATOMIC, AtomicNotebook
 from nastransfer.study.executors.process import Exit
 from nastransfer.study.executors.warm import SHIPPED, needs
 from nastransfer.study.failures import Cause, cause_named
+from nastransfer.study.interrupted import release_elsewhere
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
 from nastransfer.study.plan import Task
@@ -44,13 +47,22 @@ def task_notebook(task: Task) -> Path:
     return notebooks_folder() / f"{task.kind}.ipynb"
 
 
-def execute(runs: Path, study: str, task_id: str, devices: int = 1, kernel: Kernel | None = None) -> Exit:
-    """Run one task of a study's plan, in a kernel that was started ahead where there is one."""
+def execute(
+    runs: Path,
+    study: str,
+    task_id: str,
+    together: Mapping[str, Any] | None = None,
+    kernel: Kernel | None = None,
+) -> Exit:
+    """Run one task of a study's plan, in a kernel that was started ahead where there is one.
+
+    `together`: parameters of an augmentation that say on how many devices it trains, and on which machines.
+    """
     records = Ledger(runs).study(study)
     task = _planned(records, task_id)
     try:
         with lock(records.lock_path(task.id)):
-            return _execute(records, task, devices, kernel)
+            return _execute(records, task, together or {}, kernel)
     except Busy:
         return Exit.BUSY
     except CannotWrite as error:
@@ -70,7 +82,7 @@ def wait_and_execute(runs: Path, study: str, task_id: str) -> Exit:
             return Exit.DONE
         told = json.loads(line)
         kernel.set_environment(told["environment"])
-        return execute(runs, study, told["task_id"], told["devices"], kernel)
+        return execute(runs, study, told["task_id"], told["together"], kernel)
     finally:
         kernel.end()
 
@@ -84,18 +96,20 @@ def _planned(records: StudyRecords, task_id: str) -> Task:
     return task
 
 
-def _execute(records: StudyRecords, task: Task, devices: int, kernel: Kernel | None) -> Exit:
+def _execute(records: StudyRecords, task: Task, together: Mapping[str, Any], kernel: Kernel | None) -> Exit:
     before = records.finished(task.id)
     if before is not None:
         before.clear_checkpoints()
         if not before.notebook_in_progress.exists():
             return Exit.DONE
+    if before is None:
+        release_elsewhere(records, task)
     attempt = before if before is not None else records.open_attempt(task)
     if before is None:
         attempt.start(task, machine())  # the kernel takes over when it is up
     parameters = {**task.parameters, "study": records.name, "runs": str(records.folder.parent.resolve())}
-    if task.kind == "augment" and devices > 1:
-        parameters["devices"] = devices
+    if task.kind == "augment":
+        parameters |= together
     error = _run(task_notebook(task), attempt, parameters, kernel)
     if error is not None and attempt.result() is None and attempt.failure() is None:
         cause, said = error
@@ -168,10 +182,10 @@ def main(words: list[str]) -> int:
         "1"  # the kernel's debugger warns of frozen modules otherwise
     )
     ahead = "--ahead" in words
-    runs, study, task_id, *devices = [word for word in words if word != "--ahead"]
+    runs, study, task_id, *together = [word for word in words if word != "--ahead"]
     if ahead:
         return wait_and_execute(Path(runs), study, task_id)
-    return execute(Path(runs), study, task_id, int(devices[0]) if devices else 1)
+    return execute(Path(runs), study, task_id, json.loads(together[0]) if together else None)
 
 
 if __name__ == "__main__":

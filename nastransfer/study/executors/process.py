@@ -12,11 +12,12 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
 from nastransfer.disk import writing
+from nastransfer.study.executors.executor import Running
 from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.plan import Task
 
@@ -33,6 +34,11 @@ class Exit(IntEnum):
     BUSY = 75  # another process works on this task
 
 
+def limited(threads: int) -> dict[str, str]:
+    """Variables that let a process compute with so many threads."""
+    return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"), str(threads))
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a task runs: how many slots it fills, with how many threads each, on which GPUs (none: the CPU)."""
@@ -44,19 +50,20 @@ class Place:
 
     def environment(self) -> dict[str, str]:
         """Variables that its process is given."""
-        limited = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
         seen = {"CUDA_VISIBLE_DEVICES": ",".join(self.gpus)} if self.gpus else {}
-        return {**dict.fromkeys(limited, str(self.threads)), **seen}
+        return {**limited(self.threads), **seen}
+
+    def together(self) -> dict[str, int]:
+        """Parameters of a training on several devices."""
+        return {"devices": self.slots} if self.slots > 1 else {}
 
 
 @dataclass
-class Running:
-    """A task that runs, since when (monotonic seconds)."""
+class Process(Running):
+    """A task that runs in a process of this machine."""
 
-    task: Task
     place: Place
     process: subprocess.Popen[str]
-    started: float = field(default_factory=time.monotonic)
 
 
 @dataclass
@@ -68,13 +75,13 @@ class Ahead:
     log: Path
 
 
-def start(records: StudyRecords, task: Task, place: Place) -> Running:
+def start(records: StudyRecords, task: Task, place: Place) -> Process:
     """Start a task; its process and all that it starts write to the task's log."""
     folder = records.task_folder(task)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        process = _spawn(records, [], [task.id, str(place.slots)], folder / "log.txt", place)
-    return Running(task, place, process)
+        process = _spawn(records, [], [task.id, json.dumps(place.together())], folder / "log.txt", place)
+    return Process(task, place, process)
 
 
 def start_ahead(records: StudyRecords, like: Task, threads: int) -> Ahead:
@@ -85,10 +92,10 @@ def start_ahead(records: StudyRecords, like: Task, threads: int) -> Ahead:
     return Ahead(process, like.kind, log)
 
 
-def tell(ahead: Ahead, records: StudyRecords, task: Task, place: Place) -> Running | None:
+def tell(ahead: Ahead, records: StudyRecords, task: Task, place: Place) -> Process | None:
     """Let a waiting process run a task; None where it is gone or does not listen: then nothing has started."""
     assert ahead.process.stdin is not None
-    told = {"task_id": task.id, "devices": place.slots, "environment": place.environment()}
+    told = {"task_id": task.id, "together": place.together(), "environment": place.environment()}
     try:
         ahead.process.stdin.write(json.dumps(told) + "\n")
         ahead.process.stdin.close()
@@ -98,7 +105,7 @@ def tell(ahead: Ahead, records: StudyRecords, task: Task, place: Place) -> Runni
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         ahead.log.replace(free_log(folder))
-    return Running(task, place, ahead.process)
+    return Process(task, place, ahead.process)
 
 
 def free_log(folder: Path) -> Path:
@@ -107,12 +114,12 @@ def free_log(folder: Path) -> Path:
     return next(folder / name for name in names if not (folder / name).exists())
 
 
-def stop(processes: Sequence[subprocess.Popen[str]]) -> None:
+def stop(processes: Sequence[subprocess.Popen[str]], seconds: float | None = None) -> None:
     """End processes: asked first, killed after some seconds, or at once when Ctrl-C is pressed again meanwhile."""
     try:
         for process in processes:
             process.terminate()
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + (STOP_SECONDS if seconds is None else seconds)
         for process in processes:
             process.wait(timeout=max(0.0, deadline - time.monotonic()))
     except (KeyboardInterrupt, subprocess.TimeoutExpired):

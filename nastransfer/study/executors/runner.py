@@ -1,4 +1,4 @@
-"""One run of a plan: what waits, what runs, what is started ahead, and what is made of a process that ended."""
+"""One run of a plan: what waits, what is started next, and what is made of a process that ended."""
 
 from __future__ import annotations
 
@@ -6,78 +6,59 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import psutil
-
 from nastransfer.disk import CannotWrite
 from nastransfer.processes import held
 from nastransfer.study.attempt import Attempt
-from nastransfer.study.executors.gpus import Gpu, alike, gpus, place
-from nastransfer.study.executors.options import Options, Summary, default_slots
-from nastransfer.study.executors.process import (
-    Ahead,
-    Exit,
-    Place,
-    Running,
-    start,
-    start_ahead,
-    stop,
-    tell,
-)
+from nastransfer.study.executors.executor import Ended, Executor, Running
+from nastransfer.study.executors.options import Options, Summary
+from nastransfer.study.executors.process import Exit
 from nastransfer.study.executors.queue import Queue
 from nastransfer.study.executors.view import SECONDS_BETWEEN_VIEWS, Pace, Row, Screen, View
 from nastransfer.study.failures import Cause, wait_before_next
 from nastransfer.study.ledger import StudyRecords
-from nastransfer.study.machine import cores
 from nastransfer.study.plan import Task
 from nastransfer.study.records import CorruptRecord
 
 BUSY_PAUSE_SECONDS = 5.0
-# A process is started ahead for the next task when this one has about so long to go, and there is memory to spare.
+# The executor is told of the next task when one that runs has about so long to go.
 AHEAD_SECONDS = 30.0
-AHEAD_BYTES = 2_000_000_000
 
 
 class Runner:
-    """One call of `run`: what waits, what runs, what is started ahead."""
+    """One call of `run`: the queue, the account of what ended, the view; processes are the executor's."""
 
-    def __init__(self, summary: Summary, tasks: list[Task], options: Options, shown: Screen) -> None:
+    def __init__(
+        self, summary: Summary, tasks: list[Task], options: Options, executor: Executor, shown: Screen
+    ) -> None:
         self.summary, self.records, self.options, self.screen = summary, summary.records, options, shown
-        self.slots = options.slots or default_slots()
-        self.threads = max(1, cores() // self.slots)
-        self.devices = min(options.devices, self.slots)
+        self.executor = executor
         self.tasks = tasks
-        self.queue = Queue(tasks, {*summary.found_done})
-        self.running: list[Running] = []
-        self.ahead: list[Ahead] = []
+        done = {*summary.found_done}
+        self.queue = Queue(tasks, done)
         self.causes: dict[str, list[Cause]] = {}
         self.accounted: dict[Path, float] = {}
         self.failures: list[str] = []
-        self.gpus: list[Gpu] = gpus()
-        self.peaks: dict[str, int] = {}
-        done = {*summary.found_done}
         left = [task for task in tasks if task.id not in done]
         self.pace = Pace(Counter(task.kind for task in left), self._expected(left))
         self.shown = float("-inf")
 
     def step(self) -> None:
         """One turn: account for what ended, start what can start, show it."""
-        for one in [one for one in self.running if one.process.poll() is not None]:
-            self.running.remove(one)
+        for one in self.executor.ended():
             self._ended(one)
-        while sum(one.place.slots for one in self.running) < self.slots and self._start_next():
+        while not self.executor.full() and self._start_next():
             pass
         now = time.monotonic()
         if now - self.shown >= SECONDS_BETWEEN_VIEWS:
             self.shown = now
-            rows = [self._row(one) for one in self.running]
-            self._start_ahead(rows)
+            rows = [self._row(one) for one in self.executor.running]
+            ends = sum(map(self._ends_soon, self.executor.running, rows))
+            self.executor.get_ready(self.queue.soon({one.task.id for one in self.executor.running}, ends))
             self.screen.show(self._view(rows))
 
     def close(self) -> None:
         """Stop everything; what is not finished goes on when the study is run again."""
-        stop([*(one.process for one in self.running), *(one.process for one in self.ahead)])
-        for waiting in self.ahead:
-            waiting.log.unlink(missing_ok=True)
+        self.executor.close()
         self.screen.show(self._view([]))
         self.screen.close()
 
@@ -91,50 +72,11 @@ class Runner:
         if held(self.records.lock_path(task.id)):
             self.queue.again(task, now + BUSY_PAUSE_SECONDS)
             return True
-        where = self._place(task)
-        if where is None:
-            self.queue.again(task, now)
-            return False
         self._last_failed(task)  # failures of earlier runs are none of this one's
-        self.running.append(self._told(task, where) or start(self.records, task, where))
-        return True
-
-    def _told(self, task: Task, where: Place) -> Running | None:
-        """The task in a process that was started ahead, where there is one."""
-        while self.ahead:
-            same = [one for one in self.ahead if one.kind == task.kind] or self.ahead
-            one = same[0]
-            self.ahead.remove(one)
-            started = tell(one, self.records, task, where) if one.process.poll() is None else None
-            if started is not None:
-                return started
-            stop([one.process])
-            one.log.unlink(missing_ok=True)
-        return None
-
-    def _place(self, task: Task) -> Place | None:
-        """Where a task can run now; None where it has to wait."""
-        slots = self.devices if task.kind == "augment" else 1
-        if sum(one.place.slots for one in self.running) + slots > self.slots:
-            return None
-        if not self.gpus:
-            return Place(slots, self.threads)
-        taken: dict[str, list[int | None]] = {}
-        for one in self.running:
-            for name in one.place.gpus:
-                taken.setdefault(name, []).append(one.place.peak_bytes)
-        peak = self.peaks.get(alike(task))
-        chosen = place(self.gpus, taken, peak, min(slots, len(self.gpus)))
-        return None if chosen is None else Place(slots, self.threads, chosen, peak)
-
-    def _start_ahead(self, rows: list[Row]) -> None:
-        """Start a process for the next task where one that runs will soon end."""
-        if not self.options.ahead or psutil.virtual_memory().available < AHEAD_BYTES:
-            return
-        ends = sum(self._ends_soon(one, row) for one, row in zip(self.running, rows, strict=True))
-        coming = self.queue.soon({one.task.id for one in self.running}, ends)
-        if len(self.ahead) < len(coming):
-            self.ahead.append(start_ahead(self.records, coming[len(self.ahead)], self.threads))
+        started = self.executor.start(task)
+        if not started:
+            self.queue.again(task, now)
+        return started
 
     def _ends_soon(self, one: Running, row: Row) -> bool:
         if row.event is not None and row.event.get("seconds_left") is not None:
@@ -144,9 +86,8 @@ class Runner:
 
     # Accounting
 
-    def _ended(self, one: Running) -> None:
-        status, task = one.process.returncode, one.task
-        seconds = time.monotonic() - one.started
+    def _ended(self, one: Ended) -> None:
+        status, task, seconds = one.status, one.task, one.seconds
         if status == Exit.BUSY:
             self.queue.again(task, time.monotonic() + BUSY_PAUSE_SECONDS)
             return
@@ -155,21 +96,21 @@ class Runner:
             raise CannotWrite(0, _last_line(self.records, task))
         finished = self.records.finished(task.id) if status == Exit.DONE else None
         if finished is None:
-            self._failed(one, status)
+            self._failed(one)
             return
         self.records.save_index(finished)
-        self._learn(task, finished)
+        self.executor.learn(task, finished)
         self.queue.done(task)
         self.summary.done.append(task.id)
         self.pace.ended(task.kind, seconds, (self.options.expected or {}).get(task.id))
         self._say(f"done {task.kind} {task.slug} in {seconds:.0f} s")
 
-    def _failed(self, one: Running, status: int) -> None:
+    def _failed(self, one: Ended) -> None:
         task = one.task
-        attempt = self._last_failed(task) if status == Exit.FAILED else None
+        attempt = self._last_failed(task) if one.status == Exit.FAILED else None
         failure = attempt.failure() if attempt is not None else None
-        cause = (attempt.cause() if attempt is not None else None) or Cause.DIED
-        error = failure["error"] if failure is not None else f"its process ended with status {status}"
+        cause = (attempt.cause() if attempt is not None else None) or one.cause
+        error = failure["error"] if failure is not None else one.why
         causes = self.causes.setdefault(task.id, [])
         causes.append(cause)
         wait = wait_before_next(causes, self.options.retries)
@@ -183,7 +124,7 @@ class Runner:
         self.summary.failed.append(task.id)
         self.summary.blocked += self.queue.failed(task)
         self.failures.append(f"{task.slug}: {error}")
-        self._say(f"FAILED {task.kind} {task.slug} in {time.monotonic() - one.started:.0f} s: {error}")
+        self._say(f"FAILED {task.kind} {task.slug} in {one.seconds:.0f} s: {error}")
 
     def _last_failed(self, task: Task) -> Attempt | None:
         """The attempt whose failure is new; one whose record of that is damaged says nothing.
@@ -201,12 +142,6 @@ class Runner:
                 new = attempt
         return new
 
-    def _learn(self, task: Task, attempt: Attempt) -> None:
-        """Remember how much memory a task needed on its GPU, for others that do the same."""
-        peak = (attempt.result() or {"numbers": {}})["numbers"].get("peak_bytes")
-        if self.gpus and peak is not None:
-            self.peaks[alike(task)] = max(peak, self.peaks.get(alike(task), 0))
-
     # Showing
 
     def _say(self, line: str) -> None:
@@ -220,7 +155,7 @@ class Runner:
         summary, now = self.summary, time.monotonic()
         done = len(summary.found_done) + len(summary.done)
         counts = (len(self.tasks), done, len(summary.failed), len(summary.blocked))
-        left = self.pace.seconds_left(self.slots)
+        left = self.pace.seconds_left(self.executor.side_by_side)
         return View(self.records.name, *counts, now - self.pace.started, left, rows, self.failures)
 
     def _expected(self, tasks: list[Task]) -> float | None:

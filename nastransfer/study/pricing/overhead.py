@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from nastransfer.study.executors.local import run
+from nastransfer.study.executors.run import run
 from nastransfer.study.ledger import Ledger
 from nastransfer.study.plan import Task, augment_task, random_genotypes, search_task
 from nastransfer.study.source import Source
