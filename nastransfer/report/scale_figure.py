@@ -41,7 +41,7 @@ def scale_figure(timed: pl.DataFrame) -> go.Figure:
         panel = known.filter(rate=rate)
         for (kind, on), line in panel.group_by("kind", "on", maintain_order=True):
             sheet.add(number, _line(line.sort("devices"), str(kind), str(on), looks[str(on)]))
-        sheet.axis("x", number, title={"text": "devices"}, **log_axis(panel["devices"]))
+        sheet.axis("x", number, title={"text": "devices"}, **_devices(panel))
         sheet.axis("y", number, title={"text": "hours"}, **log_axis(panel["hours"]))
     return sheet.figure()
 
@@ -53,6 +53,12 @@ def _looks(names: list[str]) -> dict[str, Look]:
         name: Look(COLOURS[place % len(COLOURS)], look.symbol)
         for place, (name, look) in enumerate(zip(names, symbols, strict=True))
     }
+
+
+def _devices(panel: pl.DataFrame) -> Properties:
+    """The axis of devices, marked at the numbers that there are hours of."""
+    marks = panel["devices"].unique().sort().to_list()
+    return {**log_axis(marks), "tickvals": marks, "ticktext": [str(mark) for mark in marks]}
 
 
 def _keys(known: pl.DataFrame, looks: dict[str, Look]) -> list[Properties]:

@@ -24,7 +24,7 @@ def test_lines_are_the_hours_by_kind_and_set() -> None:
     (slow,) = [trace for trace in lines if trace.yaxis == "y2"]
     assert slow.y[0] == 20.0 and slow.text[0] == "<b>a</b><br>10 trainings, devices: 1, hours: 20"
     axes = (figure.layout.xaxis, figure.layout.yaxis, figure.layout.xaxis2, figure.layout.yaxis2)
-    assert {axis.type for axis in axes} == {"log"}
+    assert {axis.type for axis in axes} == {"log"} and axes[0].ticktext == ("1", "2", "96")
     assert {trace.name for trace in figure.data if trace.name} == {"a", "b", "trainings", "searches"}
 
 
