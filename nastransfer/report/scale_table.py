@@ -12,7 +12,7 @@ from nastransfer.report.price import size
 from nastransfer.report.scale import summed
 from nastransfer.report.text_table import NONE, TextTable
 from nastransfer.report.times import DAY, duration, search_times
-from nastransfer.study.published import published
+from nastransfer.study import published
 
 KINDS = {"search": "searches", "augment": "trainings", None: "all"}
 NO_GPU = "No GPU has been measured."
@@ -74,7 +74,7 @@ def hours_layouts(timed: pl.DataFrame, efficiency: float) -> list[TextTable]:
 
 def published_layout(table: pl.DataFrame, rates: pl.DataFrame) -> TextTable:
     """Searches on whole sets of which a search time is published, beside what the rates say of one on one device."""
-    times = search_times(published()).drop_nulls(["method", "published_seconds"])
+    times = search_times(published.published()).drop_nulls(["method", "published_seconds"])
     theirs = times.select("method", "published_seconds", "published_by", dataset="source")
     found = table.filter(pl.col("on") == pl.col("dataset"), kind="search").join(
         theirs, on=["method", "dataset"]
