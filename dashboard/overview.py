@@ -23,6 +23,8 @@ from parts.reading import Reading, kept, ledger, read, status
 from parts.showing import figure, refused_in_place, table
 
 FIGURES_SHOWN = ("accuracy-by-method", "transfer-versus-direct")
+# Drawing figures holds the browser for a second or two: it gets so long to show what was said before.
+PAINT_SECONDS = 0.25
 TARGET_HELP = "The set on which the networks found are trained from scratch and tested."
 
 
@@ -41,6 +43,7 @@ def _study(name: str, finished: bool) -> None:
     reading = of_one_training(read(name))
     target = _decision(reading)
     _progress(now)
+    time.sleep(PAINT_SECONDS)
     if target is not None:
         on_target = reading.trained_on(target)
         for slug in FIGURES_SHOWN:

@@ -10,7 +10,7 @@ import streamlit as st
 from nastransfer.report.arms import ABLATIONS, RANK_AGREEMENT, feeding_more_than
 from nastransfer.report.markup import markdown_text
 from nastransfer.study.ledger import Ledger
-from parts.reading import Reading, ledger, read, status
+from parts.reading import Reading, ledger, read
 
 REFRESH_SECONDS = 3.0
 STUDY_HELP = (
@@ -62,7 +62,7 @@ def pick() -> Reading:
     if not names:
         st.fragment(_empty, run_every=REFRESH_SECONDS)(here)
         st.stop()
-    asked, first = st.query_params.get("study"), _first(here, names)
+    asked, first = st.query_params.get("study"), _first(names)
     if asked is not None and asked not in names:
         st.warning(f"There is no study {markdown_text(asked)} here. This is {markdown_text(first)}.")
     with st.sidebar:
@@ -92,15 +92,15 @@ def of_one_training(reading: Reading) -> Reading:
     return reading.narrowed(~pl.col("run").is_in(others.to_list()), label)
 
 
-def _first(here: Ledger, names: list[str]) -> str:
-    """The study with most finished tasks, which is what a visitor most likely came for."""
-    return max(names, key=lambda name: _finished(here, name))
+def _first(names: list[str]) -> str:
+    """The study with most results, which is what a visitor most likely came for."""
+    return max(names, key=_results)
 
 
-def _finished(here: Ledger, name: str) -> int:
-    """Tasks of a study that are done; 0 for one that cannot be read, which says so when it is chosen."""
+def _results(name: str) -> int:
+    """Finished runs of a study; 0 for one that cannot be read, which says so when it is chosen."""
     try:
-        return status(str(here.root), name).total("done")
+        return read(name).own.height
     except (ValueError, OSError):
         return 0
 
