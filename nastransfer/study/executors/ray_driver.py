@@ -172,7 +172,8 @@ def outcome(reference: Any) -> ray_node.Outcome:
     except exceptions.WorkerCrashedError:
         return killed(said="its Ray worker died")
     except exceptions.RayError as error:
-        return killed(said=f"{type(error).__name__}: {' '.join(str(error).split()[-30:])}")
+        lines = str(error).strip().splitlines() or [""]
+        return killed(said=f"{type(error).__name__}: {lines[-1]}")
     return told
 
 

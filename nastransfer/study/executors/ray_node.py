@@ -26,6 +26,8 @@ AGENT = "nastransfer.study.executors.ray_agent"
 POLL_SECONDS = 0.2
 # When the agent of one node has given up, the training that it belonged to has so long to end by itself.
 ALONE_SECONDS = 60.0
+# With a limit a process is waited for in short turns. Without one it is in one call, which Ray cannot break off.
+_VERY_LONG = 1e9
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def run(work: dict[str, Any]) -> Outcome:
         return unseen
     began = time.monotonic()
     with _started(work, {"devices": work["devices"]} if work["devices"] > 1 else {}) as process:
-        return Outcome(process.wait(), time.monotonic() - began)
+        return Outcome(process.wait(_VERY_LONG), time.monotonic() - began)
 
 
 def run_together(work: dict[str, Any], ask: dict[str, Any]) -> Outcome:
@@ -85,7 +87,7 @@ def join(work: dict[str, Any], group: dict[str, Any], folder: str) -> int:
     with log.open("ab") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, env=environment, text=True)
     try:
-        return process.wait()
+        return process.wait(_VERY_LONG)
     finally:
         stop([process], work["stop_seconds"])
 
