@@ -14,6 +14,7 @@ from nastransfer.report.price import estimate_text
 from nastransfer.study.batch import command_line, ready
 from nastransfer.study.executors.options import RETRY_SECONDS, Options
 from nastransfer.study.executors.runners import ask_to_stop, runners
+from nastransfer.study.executors.slurm import script
 from nastransfer.study.pricing.comparison import predicted_against_actual
 from nastransfer.study.study import Study, StudyFailed
 from nastransfer.study.tidy import forget_failures
@@ -138,17 +139,24 @@ def tasks(
     pending: Annotated[
         bool, typer.Option("--pending", help="One shell command for each task that can run now.")
     ] = False,
+    slurm: Annotated[
+        bool, typer.Option("--slurm", help="A script that submits all that is not done to Slurm.")
+    ] = False,
+    threads: Annotated[int, typer.Option(help="With --slurm: CPU threads of each task.")] = 1,
 ) -> None:
-    """List a study's tasks; with --pending as commands, for a Slurm array or GNU parallel.
+    """List a study's tasks; with --pending as commands, for GNU parallel, with --slurm as a script of job arrays.
 
-    What needs the result of a task that is not done is left out (a note on stderr says how much): when all printed
-    commands have ended, ask again. A task that runs already is left out too.
+    Of the commands, what needs the result of a task that is not done is left out (a note on stderr says how much): when
+    all printed ones have ended, ask again. A task that runs already is left out too.
     """
     asked = Study.load(name)
     plan, records = asked.plan(), asked.records(runs)
     for plugin in asked.spec.plugins:
         records.keep_plugin(plugin)
     records.write_plan(plan)
+    if slurm:
+        print(script(records, plan, threads), end="")
+        return
     states = records.states()
     if not pending:
         for task in plan:
