@@ -74,14 +74,10 @@ class Cluster:
         """Those of the nodes that are there."""
         return alive(self.about["raylets"])
 
-    def workers(self) -> list[psutil.Process]:
-        """Ray's processes that run tasks now."""
-        return [
-            one
-            for raylet in self.raylets()
-            for one in raylet.children()
-            if "ray::run" in " ".join(one.cmdline())
-        ]
+    def workers(self, does: str = "run") -> list[psutil.Process]:
+        """Ray's processes that run tasks now, or the agents of a training (`join`)."""
+        every = [one for raylet in self.raylets() for one in raylet.children()]
+        return [one for one in every if f"ray::{does}" in " ".join(one.cmdline())]
 
     def kill_head(self) -> None:
         for one in alive(self.about["head"]):

@@ -18,6 +18,8 @@ from nastransfer.study.executors import process
 from nastransfer.study.executors.ray import ClusterLost
 from nastransfer.study.executors.run import Options, Stopped, run
 from nastransfer.study.ledger import StudyRecords
+from nastransfer.study.spec import parse_spec
+from nastransfer.study.study import Study
 from tests.study.light import study as light
 from tests.study.ray_cluster import Cluster
 from tests.study.test_kills import Killed, said, undisturbed
@@ -200,6 +202,49 @@ def kill_head_once(cluster: Cluster, records: StudyRecords) -> None:
 def servers() -> set[int]:
     """Processes of Ray clusters on this machine."""
     return {one.pid for one in psutil.process_iter() if one.name() in ("gcs_server", "raylet")}
+
+
+TOGETHER = """
+name: together
+methods: []
+targets: [digits]
+protocol: tiny
+protocol_settings: {cells: 3, channels: 4, epochs: 40, resolution: null, batch: 64, bn_group: 16, epoch_images: 640}
+random: {genotypes: 1}
+"""
+
+
+@pytest.mark.slow
+def test_a_training_on_two_nodes_loses_one_and_ends_as_on_one_machine(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NASTRANSFER_SAVE_SECONDS", "1")
+    monkeypatch.setenv("PYTHONPATH", str(light.ROOT))
+    study = Study(parse_spec(TOGETHER, "together"))
+    study.run(tmp_path / "one", options=Options(2, devices=2, threads=1))
+    records = study.records(tmp_path / "two")
+    thread = threading.Thread(target=kill_other_node, args=(cluster, records))
+    thread.start()
+    options = Options(retries=(0.0, 0.0), executor="ray", address=cluster.address, nodes=2, threads=1)
+    summary = study.run(tmp_path / "two", options=options)
+    thread.join()
+    assert summary.retried.total() >= 1
+    (attempt,) = records.attempts()
+    assert len({event["step"] for event in attempt.events()}) == len(attempt.events()), (
+        "it went on, in its place"
+    )
+    one, two = (records.results() for records in (study.records(tmp_path / "one"), records))
+    assert one["device"].item().startswith("2 x ") and two["device"].item().startswith("2 x ")
+    took = (*light.WHERE, "seconds_weights", "seconds_architecture", "seconds_scoring")
+    assert two.drop(took).equals(one.drop(took))
+
+
+def kill_other_node(cluster: Cluster, records: StudyRecords) -> None:
+    """The node of a training's second agent, after some epochs; another one comes in its place."""
+    wait_for(lambda: any((one.last_event() or {"step": 0})["step"] >= 3 for one in records.attempts()))
+    (agent,) = cluster.workers("join")
+    agent.parent().kill()
+    cluster.add_node()
 
 
 @pytest.mark.slow
