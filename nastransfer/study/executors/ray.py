@@ -98,7 +98,8 @@ class RayExecutor(Executor):
         return list(self._running.values())
 
     def full(self) -> bool:
-        if self._options.slots is not None and len(self._running) >= self._options.slots + WAITING:
+        options = self._options
+        if options.slots is not None and options.address is not None and len(self._running) >= options.slots:
             return True
         asks = [one.ask for one in self._running.values()]
         cpus = sum(ask.nodes * ask.cpus for ask in asks)
