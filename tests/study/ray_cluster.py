@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,7 @@ def serve(nodes: int) -> None:
     several = Several(head_node_args={**_SMALL, "num_cpus": 0, "_system_config": _SOON}, initialize_head=True)
     added = [several.add_node(wait=False, **_SMALL) for _ in range(nodes)]
     several.wait_for_nodes()
+    threading.Thread(target=take_note, args=([several.head_node], added), daemon=True).start()
     while True:
         pids = {
             "head": [process.pid for process in _processes(several.head_node)],
@@ -111,15 +113,19 @@ def serve(nodes: int) -> None:
         }
         answers.write(json.dumps({"address": several.address, **pids}) + "\n")
         answers.flush()
-        while not select.select([sys.stdin], [], [], 0.1)[0]:
-            # A node's workers look for its raylet, and take it for alive as long as nobody has taken note of its end.
-            for node in (several.head_node, *added):
-                for process in _processes(node):
-                    process.poll()
         if not sys.stdin.readline():
             break
         added.append(several.add_node(**_SMALL))
     several.shutdown()
+
+
+def take_note(*groups: list[Any]) -> None:
+    """Of processes that end: a node's workers take its raylet for alive as long as nobody has."""
+    while True:
+        for node in [node for group in groups for node in group]:
+            for process in _processes(node):
+                process.poll()
+        time.sleep(0.02)
 
 
 def _processes(node: Any) -> list[Any]:

@@ -266,6 +266,7 @@ def test_nodes_workers_runners_and_heads_killed_over_studies_of_sixty_tasks(
         studies, restarts = studies + 1, restarts + killed.restarts
         preempted += killed.log.count("preempted: ")
         assert light.table(killed.records).equals(whole)
+    assert preempted > 0, "no node was killed while it had a task"
     record_property("kills", dict(kills))
     record_property("studies_of_60_tasks", studies)
     record_property("runner_started_again", restarts)
