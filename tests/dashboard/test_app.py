@@ -12,31 +12,15 @@ from streamlit.testing.v1 import AppTest
 
 from nastransfer.report.figures import FIGURES
 from nastransfer.study.ledger import StudyRecords
+from tests.dashboard.opening import APP, open_page
+from tests.dashboard.opening import html as tables
 from tests.example_study import finish, write_example
 
 ROOT = Path(__file__).resolve().parents[2]
-APP = ROOT / "dashboard" / "app.py"
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty runs folder that the dashboard reads."""
-    folder = tmp_path / "runs"
-    monkeypatch.setenv("NASTRANSFER_RUNS", str(folder))
-    return folder
 
 
 def opened(study: str | None = None) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=30)
-    if study is not None:
-        app.query_params["study"] = study
-    app.run()
-    assert not app.exception
-    return app
-
-
-def tables(app: AppTest) -> str:
-    return "\n".join(element.proto.body for element in app.get("html"))
+    return open_page("overview.py", **({} if study is None else {"study": study}))
 
 
 def charts(app: AppTest) -> list[str]:

@@ -10,29 +10,12 @@ from streamlit.testing.v1 import AppTest
 
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.known import known_genotype
+from tests.dashboard.opening import html, open_page
 from tests.example_study import write_example
-
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "runs"
-    monkeypatch.setenv("NASTRANSFER_RUNS", str(folder))
-    return folder
 
 
 def opened(**asked: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    for name, value in asked.items():
-        app.query_params[name] = value
-    app.switch_page("architectures.py").run()
-    assert not app.exception
-    return app
-
-
-def html(app: AppTest) -> str:
-    return "\n".join(element.proto.body for element in app.get("html"))
+    return open_page("architectures.py", **asked)
 
 
 def digests(app: AppTest) -> list[str]:

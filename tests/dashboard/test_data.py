@@ -5,38 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from nastransfer.data.datasets import open_dataset
 from nastransfer.data.proxies import ProxySpec, build_proxy
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.ledger import StudyRecords
+from tests.dashboard.opening import html, open_page
 from tests.example_study import write_example
-
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A runs folder on a machine without public sets."""
-    folder = tmp_path / "runs"
-    monkeypatch.setenv("NASTRANSFER_RUNS", str(folder))
-    monkeypatch.setenv("NASTRANSFER_DATA", str(tmp_path / "sets"))
-    return folder
 
 
 def opened(**asked: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    for name, value in asked.items():
-        app.query_params[name] = value
-    app.switch_page("data.py").run()
-    assert not app.exception
-    return app
-
-
-def html(app: AppTest) -> str:
-    return "\n".join(element.proto.body for element in app.get("html"))
+    return open_page("data.py", **asked)
 
 
 def charts(app: AppTest) -> list[str]:

@@ -9,28 +9,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.dashboard.test_app import APP, ROOT, break_record
+from tests.dashboard.opening import APP, open_page
+from tests.dashboard.test_app import ROOT, break_record
 from tests.example_study import write_example
 
 PAGES = sorted(path.name for path in APP.parent.glob("*.py") if path.name != "app.py")
 SCRIPT = "<script>alert(1)</script>"
 
 
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "runs"
-    monkeypatch.setenv("NASTRANSFER_RUNS", str(folder))
-    return folder
-
-
 def opened(page: str, **asked: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    for key, value in asked.items():
-        app.query_params[key] = value
-    if page != "overview.py":
-        app.switch_page(page)
-    app.run()
-    assert not app.exception, app.exception
+    app = open_page(page, **asked)
     assert len(app.title) == 1
     return app
 

@@ -12,20 +12,15 @@ from streamlit.testing.v1 import AppTest
 from nastransfer.data.manifest import Manifest
 from nastransfer.study.frame import results_frame
 from nastransfer.study.ledger import StudyRecords
-from tests.dashboard.test_app import APP, charts, tables
+from tests.dashboard.opening import html as tables
+from tests.dashboard.opening import open_page
+from tests.dashboard.test_app import charts
 from tests.example_study import write_example
 from tests.report.made_study import made_study
 from tests.report.rows import study
 from tests.report.test_baselines_table import seeds_apart
 
 NAME = "quickstart"
-
-
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "runs"
-    monkeypatch.setenv("NASTRANSFER_RUNS", str(folder))
-    return folder
 
 
 @pytest.fixture
@@ -50,12 +45,7 @@ def with_cutout(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def opened(page: str, **asked: str | list[str]) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    for key, value in {"study": NAME, **asked}.items():
-        app.query_params[key] = value
-    app.switch_page(page).run()
-    assert not app.exception, app.exception
-    return app
+    return open_page(page, **{"study": NAME, **asked})
 
 
 def boxes(app: AppTest) -> list[str]:

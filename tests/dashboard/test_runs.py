@@ -14,34 +14,18 @@ from nastransfer.study.attempt import Attempt
 from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.plan import Task
 from parts.one_run import attempt_of
+from tests.dashboard.opening import html, open_page
 from tests.example_study import finish, write_example
 
-APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 HISTORY = pl.DataFrame({"epoch": [1, 2], "top1": [50.0, 60.0], "train_top1": [40.0, 70.0]})
 
 
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "runs"
-    monkeypatch.setenv("NASTRANSFER_RUNS", str(folder))
-    return folder
-
-
 def opened(**asked: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=30)
-    for name, value in asked.items():
-        app.query_params[name] = value
-    app.switch_page("runs.py").run()
-    assert not app.exception
-    return app
+    return open_page("runs.py", **asked)
 
 
 def listed(app: AppTest) -> pl.DataFrame:
     return pl.from_pandas(app.dataframe[0].value)
-
-
-def html(app: AppTest) -> str:
-    return "\n".join(element.proto.body for element in app.get("html"))
 
 
 def links(app: AppTest) -> list[str]:
