@@ -31,7 +31,7 @@ TARGET_HELP = "The set on which the networks found are trained from scratch and 
 def main() -> None:
     """The page; all below the picker renews itself while the study runs."""
     st.title("NASTransfer", help=words.PROJECT)
-    reading = pick()
+    reading = pick(renews_itself=True)
     finished = _status(reading.name).finished
     st.fragment(_study, run_every=None if finished else REFRESH_SECONDS)(reading.name, finished)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import polars as pl
 import streamlit as st
@@ -10,7 +11,7 @@ import streamlit as st
 from nastransfer.report.arms import ABLATIONS, RANK_AGREEMENT, feeding_more_than
 from nastransfer.report.markup import markdown_text
 from nastransfer.study.ledger import Ledger
-from parts.reading import Reading, ledger, read
+from parts.reading import Reading, ledger, read, status
 
 REFRESH_SECONDS = 3.0
 STUDY_HELP = (
@@ -55,8 +56,11 @@ def choice(
     return chosen
 
 
-def pick() -> Reading:
-    """The study chosen in the sidebar, or in the page's address, read. Ends the page where there is nothing to show."""
+def pick(*, renews_itself: bool = False) -> Reading:
+    """The study chosen in the sidebar, or in the page's address, read. Ends the page where there is nothing to show.
+
+    While the study runs the page is drawn anew when there is another result, unless it `renews_itself`.
+    """
     here = ledger()
     names = here.studies()
     if not names:
@@ -68,10 +72,21 @@ def pick() -> Reading:
     with st.sidebar:
         name = choice("study", "Study", names, first, STUDY_HELP)
     try:
-        return read(name)
+        reading = read(name)
+        finished = status(str(here.root), name).finished
     except (ValueError, OSError) as error:
         st.error(f"This study cannot be read: {markdown_text(str(error))}")
         st.stop()
+    if not finished and not renews_itself:
+        st.fragment(_look_again, run_every=REFRESH_SECONDS)(reading)
+    return reading
+
+
+def _look_again(shown: Reading) -> None:
+    """Draw the page anew if the study has other results than it shows; choices and open boxes stay as they are."""
+    with suppress(ValueError, OSError):  # a folder that cannot be read now leaves what was read before
+        if not read(shown.name).own.equals(shown.own):
+            st.rerun()
 
 
 def of_one_training(reading: Reading) -> Reading:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
@@ -18,6 +20,7 @@ from tests.browser.pages import (
     wait_until_drawn,
     wait_until_it_fits,
 )
+from tests.example_study import finish, write_example
 
 pytestmark = pytest.mark.browser
 
@@ -71,6 +74,25 @@ def test_a_click_on_a_dot_opens_its_run_and_back_leads_back(browser: Browser, da
         )
     with page_at(browser, link) as page:
         expect(page.get_by_text(run).first).to_be_visible(timeout=60 * SECONDS)
+
+
+def test_a_page_of_figures_draws_a_new_result_by_itself_and_stays_as_it_was(
+    browser: Browser, serve: Callable[[Path], AbstractContextManager[str]], tmp_path: Path
+) -> None:
+    records = write_example(tmp_path / "runs", leave=2)
+    dots = "document.querySelector('.js-plotly-plot').querySelectorAll('.points path').length"
+    with serve(tmp_path / "runs") as address, page_at(browser, f"{address}transfer", (1280, 500)) as page:
+        wait_until_drawn(page)
+        page.get_by_text("The numbers behind this figure").first.click()
+        expect(page.locator("details[open] .nt-table").first).to_be_visible()
+        main = page.locator("[data-testid=stMain]")
+        main.evaluate("main => main.scrollTo(0, 300)")
+        before = page.evaluate(dots)
+        finish(records, records.plan()[-2], 40)
+        page.wait_for_function(f"{dots} > {before}", timeout=30 * SECONDS)
+        wait_until_drawn(page)
+        assert main.evaluate("main => main.scrollTop") == 300
+        expect(page.locator("details[open] .nt-table").first).to_be_visible()
 
 
 def test_the_study_stays_chosen_from_page_to_page(browser: Browser, dashboard: str) -> None:

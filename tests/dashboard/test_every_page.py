@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from parts.picking import REFRESH_SECONDS
 from tests.dashboard.opening import APP, open_page
 from tests.dashboard.test_app import ROOT, break_record
-from tests.example_study import write_example
+from tests.example_study import finish, write_example
 
 PAGES = sorted(path.name for path in APP.parent.glob("*.py") if path.name != "app.py")
 SCRIPT = "<script>alert(1)</script>"
@@ -55,6 +58,27 @@ def test_an_unfinished_study_with_a_broken_record_and_a_strange_neighbour(runs: 
 def test_a_study_with_nothing_but_a_plan(runs: Path, page: str) -> None:
     write_example(runs, leave=14)
     opened(page)
+
+
+def test_figures_are_looked_at_again_while_the_study_runs_and_not_afterwards(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float | None] = []
+    original = st.fragment
+
+    def recorded(draw: Callable[..., None], *, run_every: float | None = None) -> Callable[..., None]:
+        asked.append(run_every)
+        return original(draw, run_every=run_every)
+
+    monkeypatch.setattr(st, "fragment", recorded)
+    records = write_example(runs, leave=1)
+    app = opened("transfer.py")
+    assert asked == [REFRESH_SECONDS]
+    finish(records, records.plan()[-1], 40)
+    st.cache_data.clear()  # as two seconds do
+    asked.clear()
+    assert not app.run().exception
+    assert asked == []
 
 
 def test_no_page_imports_torch_or_writes_anything(runs: Path) -> None:
