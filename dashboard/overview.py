@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -10,7 +11,7 @@ import streamlit as st
 from nastransfer.advice import planned_on
 from nastransfer.report.every_table import decision_table
 from nastransfer.report.figures import FIGURES
-from nastransfer.report.markup import html_table
+from nastransfer.report.markup import html_table, markdown_text
 from nastransfer.report.price import compared_layout
 from nastransfer.report.whole import targets_of
 from nastransfer.search.watched import in_words
@@ -20,11 +21,12 @@ from nastransfer.study.records import CorruptRecord
 from parts import words
 from parts.picking import REFRESH_SECONDS, choice, of_one_training, pick
 from parts.reading import Reading, kept, ledger, read, status
-from parts.showing import figure, refused_in_place, table
+from parts.showing import RUNS_PAGE, figure, refused_in_place, table
 
 FIGURES_SHOWN = ("accuracy-by-method", "transfer-versus-direct")
 # Drawing figures holds the browser for a second or two: it gets so long to show what was said before.
 PAINT_SECONDS = 0.25
+MOST_FAILED, MOST_LETTERS = 12, 200
 TARGET_HELP = "The set on which the networks found are trained from scratch and tested."
 
 
@@ -42,7 +44,7 @@ def _study(name: str, finished: bool) -> None:
         st.rerun()
     reading = of_one_training(read(name))
     target = _decision(reading)
-    _progress(now)
+    _progress(now, name)
     time.sleep(PAINT_SECONDS)
     if target is not None:
         on_target = reading.trained_on(target)
@@ -78,7 +80,7 @@ def _planned(reading: Reading, target: str) -> int | None:
         return None
 
 
-def _progress(now: StudyStatus) -> None:
+def _progress(now: StudyStatus, study: str) -> None:
     done, tasks = now.total("done"), now.tasks
     text = "No plan is recorded: what is on disk is shown." if not tasks else f"{done} of {tasks} tasks done"
     others = [f"{now.total(state)} {state}" for state in STATES if state != "done" and now.total(state)]
@@ -90,12 +92,26 @@ def _progress(now: StudyStatus) -> None:
         columns = ["task", "step", "how it goes", "last sign"]
         st.html(html_table("Running now", columns, map(_running, now.running)))
     if now.failed:
-        failed = [[task["slug"], str(task["error"]), task["run"]] for task in now.failed]
-        caption = "Failed: run the study again to try these again"
-        st.html(html_table(caption, ["task", "why", "record"], failed))
+        _failed(now.failed, study)
     if now.unreadable:
         caption = "Could not be read: their tasks can be run again"
         st.html(html_table(caption, ["record", "why"], now.unreadable))
+
+
+def _failed(tasks: Sequence[Mapping[str, Any]], study: str) -> None:
+    """Each with why, as a link to what is known of it."""
+    st.markdown(f"**{len(tasks)} failed**; run the study again to try these again.")
+    for task in tasks[:MOST_FAILED]:
+        said = markdown_text(f"{task['slug']}: {_shortened(str(task['error']))}")
+        query = {"study": study, "run": task["run"]}
+        st.page_link(RUNS_PAGE, label=said, icon=":material/error:", query_params=query)
+    if len(tasks) > MOST_FAILED:
+        label = f"{len(tasks) - MOST_FAILED} more, below the list of all runs"
+        st.page_link(RUNS_PAGE, label=label, icon=":material/list:", query_params={"study": study})
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} ..."
 
 
 def _running(task: dict[str, Any]) -> list[str]:

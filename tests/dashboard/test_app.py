@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from nastransfer.report.figures import FIGURES
+from nastransfer.report.markup import markdown_text
 from nastransfer.study.ledger import StudyRecords
 from tests.dashboard.opening import APP, open_page
 from tests.dashboard.opening import html as tables
@@ -85,8 +87,10 @@ def test_a_study_that_runs_shows_what_is_done_running_failed_and_pending(runs: P
     assert progress(app) == (71, "10 of 14 tasks done, 2 pending, 1 running, 1 failed")
     shown = tables(app).replace("\N{NO-BREAK SPACE}", " ")
     assert "3 of 6" in shown
-    assert "ValueError: &lt;b&gt;no&lt;/b&gt; images" in shown
     assert works.slug in shown
+    (link,) = app.get("page_link")
+    assert link.proto.label == markdown_text(f"{fails.slug}: ValueError: <b>no</b> images")
+    assert link.proto.query_string == urlencode({"study": "quickstart", "run": records.run_name(broken)})
     assert len(charts(app)) == 2
 
 
