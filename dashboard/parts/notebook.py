@@ -25,11 +25,16 @@ MOST_CELLS = 300
 MOST_LETTERS = 20_000
 MOST_PIXELS = 25_000_000
 LARGEST_FIGURE = 5_000_000
+LOWER, LOWEST = 2, 6
+"""By how much headings of a notebook are lower on a page, which has a title and headings of its own."""
 
 # Drawn by plotly.js alone; maps would ask other hosts for their outlines.
 _TRACES = frozenset(
     {"scatter", "scattergl", "bar", "heatmap", "image", "histogram", "box", "violin", "contour", "table"}
 )
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})(.*)")
+_HEADING = re.compile(r"^( {0,3}(?:> ?)*)(#{1,6})(?=\s|$)")
+_UNDERLINE = re.compile(r" {0,3}(=+|-+)\s*")
 _PICTURE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=]*")
 _COLOUR_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _NO_TEXT = re.compile(r"<[\w.]+ object( at 0x[0-9a-f]+)?>|<IPython\.\S+ object>")
@@ -39,7 +44,7 @@ _BROKEN = (KeyError, TypeError, AttributeError)
 
 @dataclass(frozen=True)
 class Prose:
-    """A Markdown cell. Its HTML is to be shown as text; it has no pictures."""
+    """A Markdown cell, its headings `LOWER` levels lower. Its HTML is to be shown as text; it has no pictures."""
 
     markdown: str
 
@@ -119,13 +124,42 @@ def _cell(cell: Any, number: int) -> Iterator[Block]:
         source, kind = _joined(cell["source"]), _kind(cell)
         if kind == "markdown" and source.strip():
             # A picture in Markdown would be asked for at its address.
-            yield Prose(_cut(source).replace("![", "\\!["))
+            yield Prose(_below_the_page(_cut(source)).replace("![", "\\!["))
         if kind == "code" and source.strip():
             yield Code(number, _cut(source))
             for output in cell.get("outputs", []):
                 yield _output(output)
     except _BROKEN:
         yield Left("a cell that cannot be read")
+
+
+def _below_the_page(markdown: str) -> str:
+    """The Markdown with lower headings, those with a line below them (=== or ---) included; fenced code stays."""
+    lines: list[str] = []
+    fence = ""
+    for line in markdown.splitlines():
+        edge = _FENCE.fullmatch(line)
+        if edge and not fence:
+            fence = edge[1]
+        elif edge and edge[1].startswith(fence) and not edge[2].strip():
+            fence = ""
+        elif not fence:
+            underline = _UNDERLINE.fullmatch(line)
+            if underline and lines and _is_text(lines[-1]):
+                lines[-1] = f"{_lowered(1 if '=' in line else 2)} {lines[-1].strip()}"
+                continue
+            line = _HEADING.sub(lambda found: f"{found[1]}{_lowered(len(found[2]))}", line, count=1)
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _lowered(level: int) -> str:
+    return "#" * min(level + LOWER, LOWEST)
+
+
+def _is_text(line: str) -> bool:
+    """Whether a line of dashes below would make it a heading: no item of a list, quotation, table or other heading."""
+    return bool(line.strip()) and not re.match(r"\s*(#{1,6}\s|[-*+>|]|\d+[.)]\s|`{3}|~{3})| {4}", line)
 
 
 def _kind(cell: Any) -> Any:

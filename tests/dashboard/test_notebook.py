@@ -48,9 +48,27 @@ def test_prose_and_code_come_in_order_and_code_cells_are_numbered() -> None:
     said = {"cell_type": "markdown", "source": ["# Title\n", "text"]}
     assert blocks(code(), said, code(), {"cell_type": "raw", "source": "raw"}) == [
         Code(1, "x"),
-        Prose("# Title\ntext"),
+        Prose("### Title\ntext"),
         Code(2, "x"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("# a\n## b\n##### c\n###### d", "### a\n#### b\n###### c\n###### d"),
+        ("#\n > # quoted\n#tag, a # b", "###\n > ### quoted\n#tag, a # b"),
+        ("Title\n=====\nPart\n---", "### Title\n#### Part"),
+        ("text\n\n---\n- item\n---\n> said\n---", "text\n\n---\n- item\n---\n> said\n---"),
+        ("|a|\n|-|\n---\n    # code", "|a|\n|-|\n---\n    # code"),
+        ("```sh\n# why\nx\n---\n``` no\n```\n# a", "```sh\n# why\nx\n---\n``` no\n```\n### a"),
+        ("~~~~\n# why\n~~~\n```\n~~~~~\n# a", "~~~~\n# why\n~~~\n```\n~~~~~\n### a"),
+        ("- x\n  ```\n  # why\n  ```\n# a", "- x\n  ```\n  # why\n  ```\n### a"),
+        ("```\n# never closed", "```\n# never closed"),
+    ],
+)
+def test_headings_are_lower_than_those_of_the_page(written: str, shown: str) -> None:
+    assert blocks({"cell_type": "markdown", "source": written}) == [Prose(shown)]
 
 
 def test_a_picture_in_prose_becomes_a_link() -> None:
