@@ -12,6 +12,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,10 +27,9 @@ from nastransfer.data.dataset import Dataset
 from nastransfer.data.files import BadImage, image_path
 from nastransfer.data.manifest import ROW_SCHEMA, Manifest
 from nastransfer.data.passes import Batches, Pass, Share
+from nastransfer.data.threads import WORKERS_VARIABLE, default_workers, one_thread
 from nastransfer.data.transforms import Draws, Recipe, ResizedCrop, scaled
 
-WORKERS_VARIABLE = "NASTRANSFER_WORKERS"
-_MOST_WORKERS = 16
 # Rows of a manifest, and of a training batch the numbers of its random resized crops: what a worker is told.
 Task = tuple[pl.DataFrame, np.ndarray | None]
 
@@ -103,25 +103,11 @@ def loader_of(dataset: Dataset, manifest: Manifest, recipe: Recipe, resolution: 
     return SquareLoader(small, resolution)
 
 
-def default_workers() -> int:
-    """Worker processes where nothing else is said: `NASTRANSFER_WORKERS`, else one less than this task has threads.
-
-    Threads are what the runner gave this task of the machine's cores; with one, images are read in the main process.
-    At most 16: one training does not eat more.
-    """
-    said = os.environ.get(WORKERS_VARIABLE)
-    if said is None:
-        return min(torch.get_num_threads() - 1, _MOST_WORKERS)
-    if not said.isdecimal():
-        raise ValueError(f"{WORKERS_VARIABLE} must be a number of processes, 0 or more, got {said!r}")
-    return int(said)
-
-
 class StreamBatches(Batches):
     """Batches of the images that `rows` of a manifest name, read by `loader` in the order of their keys when evaluated.
 
-    workers: processes that read ahead; 0: read in this process, when a batch is asked for. They live as long as the
-    epoch is iterated and end with it, with an error, and within seconds of a killed main process.
+    workers: processes that read ahead; 0: read in this process, when a batch is asked for. They wait for the next epoch
+    and end with these batches, with an epoch that is left or fails, and within seconds of a killed main process.
     """
 
     def __init__(
@@ -143,6 +129,7 @@ class StreamBatches(Batches):
         if self.workers < 0:
             raise ValueError(f"workers must not be negative, got {workers}")
         self._loader = loader
+        self._idle: _Reader | None = None
 
     def _shuffled(self, sizes: Iterator[int], generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         # Tasks are made ahead of the batch that is given, from a copy of the generator; what the caller sees of both
@@ -187,31 +174,24 @@ class StreamBatches(Batches):
         return rows, draws["crop"].numpy() if "crop" in draws else None
 
     def _finished(self, images: Tensor, index: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        images = self.recipe.loaded(images.to(self.device, non_blocking=True), draws)
-        return self.recipe.finish(images, draws), self._labels[index].to(self.device)
+        # Threads of a CPU whose cores the workers have would wait for one another: seen to take twice as long.
+        with one_thread() if self.workers and self.device.type == "cpu" else nullcontext():
+            images = self.recipe.loaded(images.to(self.device, non_blocking=True), draws)
+            return self.recipe.finish(images, draws), self._labels[index].to(self.device)
 
     def _loaded(self, tasks: Iterator[Task]) -> Iterator[Tensor]:
         """Images uint8 [b, 3, side, side] of each task, in their order; an error where the first bad one comes."""
-        loaded = iter(
-            DataLoader(
-                _Work(self._loader, self.recipe.side),
-                sampler=tasks,
-                batch_size=None,
-                num_workers=self.workers,
-                collate_fn=_as_it_is,
-                worker_init_fn=_end_with_main_process,
-                pin_memory=self.device.type == "cuda",
-                multiprocessing_context=_context() if self.workers else None,
-                # Its own: else torch would take a number from the global generator.
-                generator=torch.Generator(),
-            )
-        )
+        # Whoever reads takes the workers along: two epochs at once have their own. Only what was read to its end is
+        # put back, so an epoch that is left or fails ends its workers.
+        reader, self._idle = self._idle or self._new_reader(), None
+        reader.tasks.append(tasks)
+        loaded = iter(reader.loader)
         try:
             while True:
                 try:
                     images = next(loaded)
                 except StopIteration:
-                    return
+                    break
                 except RuntimeError as error:
                     if not self.workers:
                         raise
@@ -222,9 +202,46 @@ class StreamBatches(Batches):
                 if isinstance(images, Exception):
                     raise images
                 yield images
+            self._idle = reader
         finally:
-            # The only reference: this ends the workers.
-            del loaded
+            # A traceback would keep what is not put back, and with it the workers.
+            del reader, loaded
+
+    def _new_reader(self) -> _Reader:
+        tasks: deque[Iterator[Task]] = deque(maxlen=1)
+        loader = DataLoader(
+            _Work(self._loader, self.recipe.side),
+            sampler=_Handed(tasks),
+            batch_size=None,
+            num_workers=self.workers,
+            collate_fn=_as_it_is,
+            worker_init_fn=_end_with_main_process,
+            pin_memory=self.device.type == "cuda",
+            persistent_workers=self.workers > 0,
+            multiprocessing_context=_context() if self.workers else None,
+            # Its own: else torch would take a number from the global generator.
+            generator=torch.Generator(),
+        )
+        return _Reader(loader, tasks)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Worker processes and where they are handed the tasks of their next epoch."""
+
+    loader: DataLoader[Any]
+    tasks: deque[Iterator[Task]]
+
+
+class _Handed:
+    """A sampler as torch wants it, that goes through what was handed to it last."""
+
+    def __init__(self, tasks: deque[Iterator[Task]]) -> None:
+        self._tasks = tasks
+
+    def __iter__(self) -> Iterator[Task]:
+        # Torch asks twice when it starts.
+        return self._tasks[-1]
 
 
 class _Work(TorchDataset[Tensor | Exception]):

@@ -8,14 +8,11 @@ how many are trained side by side.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from nastransfer.data.streams import Streams
+from nastransfer.data.threads import one_thread
 from nastransfer.search.nsganet import NsgaNet
 from nastransfer.search.searcher import SearchData
 from nastransfer.space.genotype import Genotype
@@ -39,17 +36,6 @@ class Score:
     macs: int
     process: int
     peak_bytes: int
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Inside, torch and the engines compute with one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Children:

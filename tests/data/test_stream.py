@@ -24,7 +24,8 @@ from nastransfer.data.files import BadImage, ChangedImage
 from nastransfer.data.manifest import Manifest, path_keys
 from nastransfer.data.passes import Share
 from nastransfer.data.resident import ResidentBatches
-from nastransfer.data.stream import StreamBatches, default_workers, loader_of
+from nastransfer.data.stream import StreamBatches, loader_of
+from nastransfer.data.threads import default_workers
 from nastransfer.data.transforms import PaddedCrop, Recipe, ResizedCrop
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
@@ -104,7 +105,6 @@ def test_workers_do_not_change_the_batches(dataset: Dataset, name: str, workers:
         assert torch.equal(x, again) and y == labels
         assert torch.equal(draws[0].get_state(), draws[1].get_state())
     assert torch.equal(all_of(first.ordered())[0], all_of(second.ordered())[0])
-    assert not multiprocessing.active_children()
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -152,7 +152,6 @@ def test_it_resumes_in_the_middle_of_an_epoch(dataset: Dataset, done: int, worke
     given = [next(running) for _ in range(done)]
     state, draw_state = batches.state(), draw.get_state()
     running.close()
-    assert not multiprocessing.active_children()
     fresh, fresh_draw = stream(dataset), generator(9)
     fresh.load_state(state)
     fresh_draw.set_state(draw_state)
@@ -196,6 +195,28 @@ def test_a_bad_image_is_named_and_ends_the_workers(tmp_path: Path, name: str, wo
         next(running)
     with pytest.raises(BadImage, match=r"3\.png: "):
         next(running)
+    assert not multiprocessing.active_children()
+
+
+def test_workers_wait_for_the_next_epoch_and_end_with_their_batches(dataset: Dataset) -> None:
+    batches, plain, draws = stream(dataset, workers=1), stream(dataset), [generator(), generator()]
+    for each, draw in zip((batches, plain), draws, strict=True):
+        all_of(each.epoch(draw, 7))
+    (worker,) = multiprocessing.active_children()
+    # The epoch that is left takes its worker along; what a pass has left is as if it had not been begun.
+    left = batches.ordered()
+    next(left)
+    assert multiprocessing.active_children() == [worker]
+    both = [next(batches.ordered()), next(plain.ordered())]
+    assert torch.equal(both[0][0], both[1][0])
+    left.close()
+    assert not multiprocessing.active_children()
+    (x, y), (again, labels) = (
+        all_of(each.epoch(draw, 9)) for each, draw in zip((batches, plain), draws, strict=True)
+    )
+    assert torch.equal(x, again) and y == labels
+    assert len(multiprocessing.active_children()) == 1
+    del batches
     assert not multiprocessing.active_children()
 
 

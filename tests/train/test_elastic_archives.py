@@ -20,7 +20,7 @@ import pytest
 import nastransfer as nt
 from nastransfer.data.dataset import Dataset
 from nastransfer.data.packs import PACKS, find_pack
-from nastransfer.data.stream import WORKERS_VARIABLE
+from nastransfer.data.threads import WORKERS_VARIABLE
 from nastransfer.train.augment import augment
 from nastransfer.train.elastic import Group, rank_steps
 from nastransfer.train.job import Job
