@@ -64,7 +64,7 @@ TORCH_FREE = (
 # Of the room of images, all the others are free of torch: planning and the dashboard open sets and build proxies.
 DATA_WITH_TORCH = {
     f"nastransfer.data.{name}"
-    for name in ("batches", "colour", "passes", "resample", "resident", "stream", "transforms")
+    for name in ("batches", "colour", "passes", "resample", "resident", "stream", "threads", "transforms")
 }
 MAX_FILE_LINES = 300
 MAX_CELL_LINES = 12

@@ -19,6 +19,7 @@ from nastransfer.processes import Busy, end_with_parent, lock
 from nastransfer.search.watched import COLLAPSE_WARNING, in_words
 from nastransfer.study.attempt import Attempt
 from nastransfer.study.failures import cause_of
+from nastransfer.study.interrupted import release_elsewhere
 from nastransfer.study.ledger import Ledger, StudyRecords
 from nastransfer.study.machine import machine
 from nastransfer.study.outcome import TABLES, Outcome, Work
@@ -221,6 +222,7 @@ def begin(kind: str, values: Mapping[str, Any]) -> RunningTask:
         end_with_parent()
     else:
         _hold(records.lock_path(task.id))
+        release_elsewhere(records, task)
     attempt = Attempt(Path(folder)) if folder else records.open_attempt(task)
     attempt.start(task, machine())
     if isinstance(given, SearchParameters) and given.own is not None:
