@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
@@ -16,12 +17,16 @@ from plotly.io.base_renderers import PlotlyRenderer
 
 from nastransfer.imports import skip_address_grammar
 from nastransfer.report.plain_table import frame_table, record_table
+from nastransfer.report.style import dark_page_css
 from nastransfer.search.watched import COLLAPSE_WARNING, clock, in_words
 
 Result = TypeVar("Result")
 Draw = Callable[[pl.DataFrame], go.Figure]
 
 SECONDS_BETWEEN_DRAWINGS = 1.0
+OPENED_BY_A_PERSON = "JPY_SESSION_NAME"
+"""Set by Jupyter's server for the kernel of a notebook that is open, not by papermill."""
+_DARK_LAB = "[data-jp-theme-light=false]"
 _CONFIG = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": "nastransfer"}}
 
 
@@ -36,7 +41,9 @@ class _WithWords(PlotlyRenderer):
 def use_in_notebooks() -> None:
     """Draw figures by mimetype: in JupyterLab, in saved notebooks, and without fetching anything from the network.
 
-    Frames that a cell ends with are tables for people: rounded, without the types of columns, whole words.
+    Frames that a cell ends with are tables for people: rounded, without the types of columns, whole words. In
+    JupyterLab's dark theme figures are dark: by rules for that page, which are this call's output where a person has
+    opened the notebook, so that the figures themselves are saved and exported as they are everywhere.
     """
     skip_address_grammar()  # setting a renderer imports nbformat
     pio.renderers["with_words"] = _WithWords(_CONFIG)
@@ -44,6 +51,8 @@ def use_in_notebooks() -> None:
     shell = get_ipython()
     if shell is not None and shell.display_formatter is not None:
         shell.display_formatter.formatters["text/html"].for_type(pl.DataFrame, _frame_html)
+    if OPENED_BY_A_PERSON in os.environ:
+        display(HTML(f"<style>{dark_page_css(_DARK_LAB)}</style>"))
 
 
 def record(values: Mapping[str, Any]) -> HTML:

@@ -128,7 +128,7 @@ def distance_figure(distances: pl.DataFrame) -> go.Figure:
         cliponaxis=False,
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
-    figure.add_vline(x=own, line={"color": "#222222", "width": 2, "dash": "dash"})
+    figure.add_vline(x=own, line={"color": NEUTRAL, "width": 2, "dash": "dash"})
     longest = max(*ordered["distance"], own)
     figure.update_xaxes(title_text="Frechet distance", range=[0, 1.15 * longest])
     nearest = ", ".join(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ TEMPLATE = "nastransfer"
 # Okabe and Ito's palette less yellow and black, which a white or a dark page would swallow.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 NEUTRAL = "#7F7F7F"
+_TEXT, _LIGHT_TEXT = "#222222", "#E6E6E6"
 
 DASHES = ("solid", "dash", "dot", "dashdot", "12px,3px", "12px,3px,3px,3px")
 """Lines differ in these too, for print in grey."""
@@ -71,7 +73,7 @@ pio.templates[TEMPLATE] = go.layout.Template(
         "font": {
             "family": "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif",
             "size": 13,
-            "color": "#222222",
+            "color": _TEXT,
         },
         "title": {"font": {"size": 16}, "x": 0, "xref": "container", "xanchor": "left", "pad": {"l": 12}},
         "colorway": list(COLOURS),
@@ -101,7 +103,7 @@ pio.templates[TEMPLATE] = go.layout.Template(
             "align": "left",
             "bgcolor": "white",
             "bordercolor": NEUTRAL,
-            "font": {"color": "#222222"},
+            "font": {"color": _TEXT},
         },
         "colorscale": {"sequential": "Viridis"},
         "modebar": {"remove": _NO_BUTTONS, "orientation": "v"},
@@ -167,7 +169,33 @@ def on_dark(figure: go.Figure) -> go.Figure:
             if bar.color is not None:
                 bar.color = trace.marker.color
     clear = "rgba(0,0,0,0)"
-    return figure.update_layout(paper_bgcolor=clear, plot_bgcolor=clear, font_color="#E6E6E6")
+    return figure.update_layout(paper_bgcolor=clear, plot_bgcolor=clear, font_color=_LIGHT_TEXT)
+
+
+def dark_page_css(page: str) -> str:
+    """CSS that does for figures below the selector `page` what `on_dark` does, without a change to the figures.
+
+    What is saved, exported or shown on a light page stays as it was drawn.
+    """
+    figure = f"{page} .js-plotly-plot"
+    known = [*COLOURS, *_TARGET_COLOURS, *(look.colour for look in _METHOD_LOOKS.values())]
+    swaps = {colour: _seen_on_dark(colour) for colour in [*known, *map(darker, known)]}
+    rules = [
+        f"{figure} :is(.main-svg,rect.bg){{background:transparent!important;fill:transparent!important}}",
+        f"{figure} text[style*='fill: {_as_written(_TEXT)}']:not(.hoverlayer *){{fill:{_LIGHT_TEXT}!important}}",
+    ]
+    for colour, light in swaps.items():
+        if light != colour:
+            rules += [
+                f"{figure} [style*='{part}: {_as_written(colour)}']{{{part}:{light}!important}}"
+                for part in ("fill", "stroke")
+            ]
+    return "".join(rules)
+
+
+def _as_written(colour: str) -> str:
+    """`#rrggbb` as browsers write it in the style of an element."""
+    return f"rgb({', '.join(map(str, _parts(colour)))})"
 
 
 def blank_figure(title: str, height: int, **layout: Any) -> go.Figure:
@@ -191,5 +219,14 @@ def empty_figure(message: str, title: str | None = None) -> go.Figure:
 
 
 def wrapped(text: str, width: int) -> str:
-    """Text for plotly, which breaks no lines itself and takes some tags for markup: escaped, in lines of `width`."""
-    return "<br>".join(html.escape(line) for line in textwrap.wrap(text, width))
+    """Text for plotly, which breaks no lines itself and takes some tags for markup: escaped, in lines of `width`.
+
+    Broken at spaces, hyphens and underscores; a longer word has a line of its own.
+    """
+    return "<br>".join(map(html.escape, _Lines(width, break_long_words=False).wrap(text)))
+
+
+class _Lines(textwrap.TextWrapper):
+    """Breaks names of data sets too: also after an underscore, and before a number after a hyphen, but for `1e-05`."""
+
+    wordsep_re = re.compile(r"( +)|(?<=\w[-_])(?<!\de-)(?=\w)")

@@ -1,8 +1,9 @@
-"""A notebook in a real JupyterLab, run by a browser as a person does: figures show, a slider draws anew, no errors."""
+"""A notebook in a real JupyterLab, run by a browser as a person does: figures in light and dark, a slider."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -106,6 +107,33 @@ def run_all(page: Page) -> None:
     page.wait_for_function(f"{numbered}.every(text => /[0-9]/.test(text))", timeout=120 * SECONDS)
 
 
+def choose_theme(page: Page, name: str) -> None:
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.locator(".lm-Menu-item", has_text="Theme").first.hover()
+    page.locator(".lm-Menu-item", has_text=name).first.click()
+    expect(page.locator(f"body[data-jp-theme-name='{name}']")).to_be_attached()
+
+
+def contrast_of_title(page: Page) -> float:
+    """Between a figure's title and what lies behind the figure (WCAG 2: 1 to 21)."""
+    title = page.locator(".js-plotly-plot .gtitle").first
+    text = title.evaluate("text => getComputedStyle(text).fill")
+    behind = title.evaluate("""text => {
+        for (let part = text; part; part = part.parentElement) {
+            const fill = getComputedStyle(part).backgroundColor;
+            if (fill && !fill.endsWith(', 0)')) return fill;
+        }}""")
+    dark, light = sorted(map(_luminance, (text, behind)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    """Of `rgb(r, g, b)`, relative to white."""
+    shares = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in shares]
+    return sum(weight * one for weight, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
 def test_a_notebook_runs_whole_and_its_slider_draws_anew(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path) as address, opened(browser, address) as page:
         run_all(page)
@@ -120,4 +148,7 @@ def test_a_notebook_runs_whole_and_its_slider_draws_anew(browser: Browser, tmp_p
         slider.press("ArrowRight")
         expect(title).to_contain_text("random-c6 against", timeout=10 * SECONDS)
         expect(title).to_have_count(1)
+        for theme in ("JupyterLab Light", "JupyterLab Dark"):
+            choose_theme(page, theme)
+            assert contrast_of_title(page) > 10, theme
     assert not (tmp_path / "notebooks" / "runs").exists(), "reading leaves no records"
