@@ -124,17 +124,19 @@ def test_a_study_that_is_killed_again_and_again_ends_the_same(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_sixty_kills_of_studies_of_sixty_tasks(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+@pytest.mark.parametrize(("seed", "number"), [(5, 60), (6, 100)])
+def test_kills_of_studies_of_sixty_tasks(
+    tmp_path: Path, seed: int, number: int, record_property: Callable[[str, object], None]
 ) -> None:
+    """With those of `test_ray.py` two hundred."""
     shape = {"seeds": 12, "random": 11}
     whole = undisturbed(tmp_path / "whole", **shape)
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(seed)
     kills: Counter[str] = Counter()
     studies = restarts = 0
-    while kills.total() < 60:
+    while kills.total() < number:
         killed = Killed(tmp_path / f"killed-{studies}", rng, **shape)
-        killed.run(60 - kills.total(), most_seconds=12)
+        killed.run(number - kills.total(), most_seconds=12)
         kills += killed.kills
         studies, restarts = studies + 1, restarts + killed.restarts
         assert light.table(killed.records).equals(whole)

@@ -117,16 +117,21 @@ def test_a_full_disk_stops_the_study_with_one_message(tmp_path: Path) -> None:
     assert runners(records.folder) == {}
 
 
-def test_four_runners_share_a_study_and_publish_each_task_once(tmp_path: Path) -> None:
-    records = planned(tmp_path, *(task(n, *([n - 4] if n >= 4 else [])) for n in range(12)))
+@pytest.mark.parametrize("number", [4, pytest.param(16, marks=pytest.mark.slow)])
+def test_runners_share_a_study_and_publish_each_task_once(
+    tmp_path: Path, number: int, record_property: Callable[[str, object], None]
+) -> None:
+    tasks = 3 * number
+    records = planned(tmp_path, *(task(n, *([n - number] if n >= number else [])) for n in range(tasks)))
     several = [
         subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], cwd=ROOT, stdout=subprocess.DEVNULL)
-        for _ in range(4)
+        for _ in range(number)
     ]
-    assert [one.wait(timeout=240) for one in several] == [0] * 4
+    assert [one.wait(timeout=60 * number) for one in several] == [0] * number
     assert records.status().finished
-    assert len(list(records.folder.rglob("result.json"))) == 12
-    assert sum(len(tries(records, number)) for number in range(12)) == 12
+    assert len(list(records.folder.rglob("result.json"))) == tasks
+    assert sum(len(tries(records, number)) for number in range(tasks)) == tasks
+    record_property("runners, tasks, results", [number, tasks, tasks])
 
 
 def stop_once(records: StudyRecords, condition: Callable[[], bool]) -> threading.Thread:
