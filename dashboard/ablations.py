@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from nastransfer.report.every_table import laid_out, last_tables
+from nastransfer.report.every_table import last_tables
 from nastransfer.report.figures import FIGURES
-from nastransfer.report.tricks_table import CAPTION, tricks, tricks_layout
 from parts.picking import of_one_training, pick
 from parts.showing import figure, heading, table
 
@@ -25,12 +24,12 @@ def main() -> None:
     """The page: depth, tricks, seeds."""
     heading("Ablations", LEAD, "cell", "tricks", "protocol", "augmentation", "interval", "published")
     reading = of_one_training(pick())
-    papers = last_tables()
+    tables = last_tables()
     figure("accuracy-by-cells", FIGURES["accuracy-by-cells"].draw, reading)
-    table("tricks", laid_out("tricks", CAPTION, tricks, tricks_layout), reading)
+    table("tricks", tables["tricks"], reading)
     for slug, name in PAPERS.items():
         with st.expander(name, icon=":material/table_chart:"):
-            table(slug, papers[slug], reading)
+            table(slug, tables[slug], reading)
 
 
 main()

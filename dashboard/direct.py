@@ -10,11 +10,10 @@ import polars as pl
 
 from nastransfer.data.manifest import Manifest
 from nastransfer.report.descriptor_figure import descriptors_against_agreement
-from nastransfer.report.every_table import laid_out
+from nastransfer.report.every_table import laid_out, last_tables
 from nastransfer.report.figures import FIGURES
 from nastransfer.report.means_table import DIRECT, means, means_layout
 from nastransfer.report.names import RANDOM
-from nastransfer.report.rank_table import CAPTION, rank_layout, rank_table
 from nastransfer.report.source_table import described_sources, sources_table
 from nastransfer.study.attempt import Attempt
 from parts.picking import of_one_training, pick
@@ -37,9 +36,7 @@ def main() -> None:
     title = "Direct search and random sampling"
     numbers_behind("direct-means", laid_out("direct-means", title, only, means_layout), reading)
     figure("rank-agreement", FIGURES["rank-agreement"].draw, reading)
-    numbers_behind(
-        "rank-agreement-table", laid_out("rank-agreement", CAPTION, rank_table, rank_layout), reading
-    )
+    numbers_behind("rank-agreement-table", last_tables()["rank-agreement-table"], reading)
     with refused_in_place():
         _describe(reading)
 

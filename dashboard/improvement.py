@@ -10,14 +10,12 @@ import polars as pl
 import streamlit as st
 
 from nastransfer.report.baselines_table import (
-    CAPTION,
     CHOICES,
     MEANINGS,
-    baselines_layout,
     ri_by_baseline,
     what_depends,
 )
-from nastransfer.report.every_table import OWN, Table, first_tables, laid_out, last_tables
+from nastransfer.report.every_table import OWN, Table, first_tables, last_tables
 from nastransfer.report.figures import FIGURES
 from nastransfer.report.markup import markdown_text
 from nastransfer.report.ri_map_figure import ri_map
@@ -32,6 +30,7 @@ LEAD = (
 )
 BOTH, OWN_ONLY, PUBLISHED_ONLY = "both", "own", "published"
 NUMBERS = {name: name for name in (BOTH, OWN_ONLY, PUBLISHED_ONLY)}
+OF_OWN_RUNS = ("relative-improvement", "ri-by-baseline", "tests-against-random", "methods-alike")
 NUMBERS_HELP = (
     "own: the study's runs. published: all that papers print, also of targets that the study has not."
 )
@@ -79,16 +78,7 @@ def _tables(numbers: str) -> dict[str, Table]:
     first, printed = first_tables([], {}), last_tables()["table-2"]
     found = {"table-2": printed}
     if numbers != PUBLISHED_ONLY:
-        own = {
-            slug: first[slug] for slug in ("relative-improvement", "tests-against-random", "methods-alike")
-        }
-        by_baseline = laid_out("baselines", CAPTION, ri_by_baseline, baselines_layout)
-        found = {
-            "relative-improvement": own.pop("relative-improvement"),
-            "ri-by-baseline": by_baseline,
-            **own,
-            **found,
-        }
+        found = {slug: first[slug] for slug in OF_OWN_RUNS} | found
     if numbers == BOTH:
         found["published-relative-improvement"] = first["published-relative-improvement"]
     return found

@@ -9,17 +9,11 @@ import polars as pl
 import streamlit as st
 
 from nastransfer.report.cells import draw_genotype
-from nastransfer.report.every_table import laid_out
+from nastransfer.report.every_table import last_tables
 from nastransfer.report.figures import FIGURES
 from nastransfer.report.markup import html_table, markdown_text
 from nastransfer.report.names import set_name
-from nastransfer.report.random_table import (
-    CAPTION,
-    random_genotypes,
-    random_spread,
-    random_spread_layout,
-    spreads_in_words,
-)
+from nastransfer.report.random_table import random_genotypes, spreads_in_words
 from nastransfer.space.genotype import Genotype
 from parts.picking import choice, of_one_training, pick
 from parts.reading import Reading, kept
@@ -47,7 +41,7 @@ def main() -> None:
         if said:
             st.info(markdown_text(said), icon=":material/summarize:")
     figure("spread-of-random", FIGURES["spread-of-random"].draw, reading)
-    table("random-by-target", laid_out("random", CAPTION, random_spread, random_spread_layout), reading)
+    table("random-by-target", last_tables()["random-by-target"], reading)
     figure("variance-components", FIGURES["variance-components"].draw, reading)
     st.header("One genotype at a time")
     with refused_in_place():

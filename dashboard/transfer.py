@@ -6,8 +6,8 @@ from functools import partial
 
 import streamlit as st
 
-from nastransfer.report.crosses_table import CAPTION, crossings, crossings_in_words, crossings_layout
-from nastransfer.report.every_table import laid_out
+from nastransfer.report.crosses_table import crossings, crossings_in_words
+from nastransfer.report.every_table import laid_out, last_tables
 from nastransfer.report.figures import FIGURES
 from nastransfer.report.markup import markdown_text
 from nastransfer.report.means_table import TRANSFER, means, means_layout
@@ -30,9 +30,7 @@ def main() -> None:
     reading = narrowed_by_choice(of_one_training(pick()))
     _in_words(reading)
     figure("transfer-versus-direct", FIGURES["transfer-versus-direct"].draw, reading)
-    numbers_behind(
-        "transfer-against-direct", laid_out("crossings", CAPTION, crossings, crossings_layout), reading
-    )
+    numbers_behind("transfer-against-direct", last_tables()["transfer-against-direct"], reading)
     figure("transfer-by-source", FIGURES["transfer-by-source"].draw, reading)
     only = partial(means, routes=(TRANSFER,))
     numbers_behind(

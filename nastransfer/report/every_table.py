@@ -11,9 +11,13 @@ import polars as pl
 from nastransfer.report.against_random import against_random, against_random_layout
 from nastransfer.report.audit.checks import audit, audit_frame, audit_layout
 from nastransfer.report.audit.findings import Finding
+from nastransfer.report.baselines_table import CAPTION as BASELINES
+from nastransfer.report.baselines_table import baselines_layout, ri_by_baseline
 from nastransfer.report.claims.audit import claims_audit, claims_audit_layout
 from nastransfer.report.claims.shown import claims_layout, lacks_layout
 from nastransfer.report.claims.table import claims
+from nastransfer.report.crosses_table import CAPTION as CROSSINGS
+from nastransfer.report.crosses_table import crossings, crossings_layout
 from nastransfer.report.decide import Decision, decision
 from nastransfer.report.decide_text import decision_layout
 from nastransfer.report.methods_alike import methods_alike, methods_alike_layout
@@ -21,10 +25,16 @@ from nastransfer.report.names import set_name
 from nastransfer.report.paper_layout import paper_csv, paper_html, paper_latex
 from nastransfer.report.paper_tables import TABLES
 from nastransfer.report.published_ri import published_ri, published_ri_layout
+from nastransfer.report.random_table import CAPTION as SPREAD
+from nastransfer.report.random_table import random_spread, random_spread_layout
+from nastransfer.report.rank_table import CAPTION as RANKS
+from nastransfer.report.rank_table import rank_layout, rank_table
 from nastransfer.report.sheets import csv_text
 from nastransfer.report.tables import ri_layout, ri_table
 from nastransfer.report.text_table import TextTable, tables_html, tables_latex
 from nastransfer.report.times import search_times, times_layout
+from nastransfer.report.tricks_table import CAPTION as TRICKS
+from nastransfer.report.tricks_table import tricks, tricks_layout
 
 OWN = pl.col("origin") != "published"
 
@@ -50,6 +60,7 @@ def first_tables(targets: Sequence[str], planned: Mapping[str, int | None]) -> d
         "relative-improvement": laid_out(
             "relative-improvement", "Relative improvement over random sampling", ri_table, ri_layout
         ),
+        "ri-by-baseline": laid_out("baselines", BASELINES, ri_by_baseline, baselines_layout),
         "published-relative-improvement": laid_out(
             "published-ri", "Published RI on the same targets", published_ri, published_ri_layout
         ),
@@ -63,9 +74,13 @@ def first_tables(targets: Sequence[str], planned: Mapping[str, int | None]) -> d
 
 
 def last_tables() -> dict[str, Table]:
-    """The same of those that come after the figures: the paper's tables and claims, search times, audits."""
+    """The same of those after the figures: figures in numbers, the paper's tables and claims, search times, audits."""
     papers = {f"table-{number}": _paper_table(number) for number in TABLES}
     return {
+        "transfer-against-direct": laid_out("crossings", CROSSINGS, crossings, crossings_layout),
+        "random-by-target": laid_out("random", SPREAD, random_spread, random_spread_layout),
+        "rank-agreement-table": laid_out("rank-agreement", RANKS, rank_table, rank_layout),
+        "tricks": laid_out("tricks", TRICKS, tricks, tricks_layout),
         **papers,
         "claims": laid_out("claims", "The paper's claims", _own_claims, claims_layout, lacks_layout),
         "search-times": laid_out("search-times", "Search times", search_times, times_layout),

@@ -25,6 +25,7 @@ from nastransfer.report import (
     map_figure,
     panels,
     rank_map_figure,
+    ri_map_figure,
     sources_figure,
     spread_figure,
 )
@@ -38,6 +39,7 @@ from nastransfer.report.map_figure import genotype_map
 from nastransfer.report.page import Section, page
 from nastransfer.report.panels import accuracy_by_method
 from nastransfer.report.rank_map_figure import rank_agreement_map
+from nastransfer.report.ri_map_figure import ri_map
 from nastransfer.report.sources_figure import transfer_by_source
 from nastransfer.report.spread_figure import spread_of_random
 
@@ -52,6 +54,7 @@ class Entry:
 
 FIGURES: dict[str, Entry] = {
     "accuracy-by-method": Entry(panels.TITLE, accuracy_by_method),
+    "ri-map": Entry(ri_map_figure.TITLE, ri_map),
     "transfer-by-source": Entry(sources_figure.TITLE, transfer_by_source),
     "direct-against-random": Entry(direct_figure.TITLE, direct_against_random),
     "transfer-versus-direct": Entry(crosses.TITLE, transfer_versus_direct),

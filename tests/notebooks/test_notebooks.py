@@ -73,7 +73,7 @@ def test_quickstart(tmp_path: Path) -> None:
 def test_report(tmp_path: Path) -> None:
     folder = write_example(tmp_path / "runs").folder
     notebook = run("report", tmp_path, study=str(folder))
-    assert figures(notebook) == 12
+    assert figures(notebook) == 13
     shown = str(notebook.cells)
     assert "DARTS (1st order)" in shown and "undecided between" in shown and "claims" in shown
     assert "DARTS: parity card" in shown

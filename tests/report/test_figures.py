@@ -32,7 +32,7 @@ from tests.report.seen import titles
 HOSTILE = "<script>alert(1)</script>"
 Draw = Callable[[pl.DataFrame], go.Figure]
 EVERY = pytest.mark.parametrize("draw", [entry.draw for entry in FIGURES.values()], ids=list(FIGURES))
-OF_PAIRS = {"rank-agreement", "descriptors", "variance-components"}  # no mark of theirs is one run
+OF_PAIRS = {"ri-map", "rank-agreement", "descriptors", "variance-components"}  # no mark of theirs is one run
 OF_RUNS = {name: entry.draw for name, entry in FIGURES.items() if name not in OF_PAIRS}
 EVERY_OF_RUNS = pytest.mark.parametrize("draw", OF_RUNS.values(), ids=OF_RUNS)
 
@@ -85,11 +85,11 @@ def test_titles_and_notes_fit_a_phone(draw: Draw) -> None:
     assert note and max(map(len, note)) <= 50
 
 
-# A map of genotypes has no mean, components name their levels, the spread's rows have their own.
-@pytest.mark.parametrize(
-    "name",
-    sorted(set(FIGURES) - {"accuracy-by-method", "genotype-map", "spread-of-random", "variance-components"}),
-)
+# A map of genotypes has no mean, components name their levels, the spread's rows and the cells of RI have their own.
+OTHERWISE = {"accuracy-by-method", "ri-map", "genotype-map", "spread-of-random", "variance-components"}
+
+
+@pytest.mark.parametrize("name", sorted(set(FIGURES) - OTHERWISE))
 def test_panels_say_how_many_runs_their_means_rest_on(name: str) -> None:
     counts = [text for text in titles(FIGURES[name].draw(OWN)) if text.startswith("<b>")]
     assert counts and all(re.search(r"<br>n = \d", text) for text in counts)
