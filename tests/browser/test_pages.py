@@ -76,6 +76,25 @@ def test_a_click_on_a_dot_opens_its_run_and_back_leads_back(browser: Browser, da
         expect(page.get_by_text(run).first).to_be_visible(timeout=60 * SECONDS)
 
 
+def test_a_dot_of_the_map_of_genotypes_opens_its_run_of_a_study_that_is_not_the_first(
+    browser: Browser, dashboard: str
+) -> None:
+    with page_at(browser, f"{dashboard}architectures?study=another") as page:
+        wait_until_drawn(page)
+        place = page.locator(".js-plotly-plot")
+        place.scroll_into_view_if_needed()
+        place.locator(".points path").nth(3).click(force=True)
+        page.wait_for_url("**/runs?**", timeout=60 * SECONDS)
+        run = asked(page, "run")
+        assert run is not None and run.startswith("another/")
+        expect(page.get_by_text(run, exact=True)).to_be_visible(timeout=60 * SECONDS)
+        assert asked(page, "study") == "another"
+        link = page.url
+    with page_at(browser, link) as page:
+        expect(page.get_by_text(run, exact=True)).to_be_visible(timeout=60 * SECONDS)
+        expect(page.get_by_role("combobox", name="Study")).to_have_value("another")
+
+
 def test_a_page_of_figures_draws_a_new_result_by_itself_and_stays_as_it_was(
     browser: Browser, serve: Callable[[Path], AbstractContextManager[str]], tmp_path: Path
 ) -> None:
