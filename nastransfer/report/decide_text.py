@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import polars as pl
 
 from nastransfer.report.decide import Decision
 from nastransfer.report.names import RANDOM, set_name
-from nastransfer.report.text_table import TextTable, footnotes
+from nastransfer.report.text_table import TextTable, footnotes, paragraph
 from nastransfer.report.times import duration
 from nastransfer.stats.decision import ALIKE, RANDOM_ENOUGH, RECOMMENDED, SURE, Choice
 
@@ -22,7 +21,6 @@ LEGEND = (
     "the arm's true mean is the highest. One search: median wall time and multiply-adds, its proxy included."
 )
 _MOST_NAMED = 4
-_WIDTH = 110
 
 
 def decision_in_words(decision: Decision) -> list[str]:
@@ -35,16 +33,13 @@ def decision_in_words(decision: Decision) -> list[str]:
 
 def decision_text(decision: Decision) -> str:
     """The decision for a terminal: a paragraph for the answer, then one for each arm that may be best."""
-    said = [textwrap.fill(text, _WIDTH) for text in decision_in_words(decision)]
+    said = [paragraph(text) for text in decision_in_words(decision)]
     rows = decision.rows
     shown = rows.filter(pl.col("pair").is_in(decision.choice.best_set) | (pl.col("method") == RANDOM))
-    arms = [
-        textwrap.fill(_in_a_line(row), _WIDTH, subsequent_indent="    ")
-        for row in shown.iter_rows(named=True)
-    ]
+    arms = [paragraph(_in_a_line(row), further="    ") for row in shown.iter_rows(named=True)]
     if shown.height < rows.height:
         arms.append(f"and {rows.height - shown.height} more, which are not the best")
-    return "\n".join([*said, "", *arms, "", textwrap.fill(LEGEND, _WIDTH)])
+    return "\n".join([*said, "", *arms, "", paragraph(LEGEND)])
 
 
 def decision_layout(decision: Decision) -> TextTable:

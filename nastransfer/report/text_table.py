@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,18 @@ from nastransfer.report.markup import html_table
 NONE = "none"
 """What a cell says that has no value."""
 
-_WIDTH = 110
+_NARROWEST, _WIDEST = 60, 110
+
+
+def paragraph(text: str, indent: str = "", further: str | None = None) -> str:
+    """Text in lines that fit the terminal, 60 to 110 letters (110 where there is none); `further`: of later lines."""
+    width = shutil.get_terminal_size((_WIDEST, 24)).columns
+    return textwrap.fill(
+        text,
+        min(_WIDEST, max(_NARROWEST, width)),
+        initial_indent=indent,
+        subsequent_indent=indent if further is None else further,
+    )
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,7 @@ class TextTable:
 
     def terminal(self) -> str:
         """Columns side by side, without the caption; the paragraphs are wrapped."""
-        prose = [textwrap.fill(text, _WIDTH) for text in self.below]
+        prose = [paragraph(text) for text in self.below]
         if not self.headers:
             return "\n".join(prose)
         widths = [max(map(len, column)) for column in zip(self.headers, *self.lines, strict=True)]

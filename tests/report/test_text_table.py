@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nastransfer.report.text_table import TextTable, tables_html, tables_latex
+from nastransfer.report.text_table import TextTable, paragraph, tables_html, tables_latex
 
 WORDS = "a sentence of some length that goes on " * 6
 SMALL = TextTable(
@@ -59,3 +59,11 @@ def test_tex_fits_every_part_on_a_page(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull" not in done.stdout and "too large" not in done.stdout
+
+
+@pytest.mark.parametrize(("columns", "most"), [("20", 60), ("72", 72), ("300", 110)])
+def test_paragraphs_fit_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: str, most: int) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = paragraph("word " * 100, "  ", "    ").splitlines()
+    assert most - 5 < max(map(len, lines)) <= most
+    assert lines[0].startswith("  word") and all(line.startswith("    word") for line in lines[1:])

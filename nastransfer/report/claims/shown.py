@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 import polars as pl
@@ -10,7 +9,7 @@ import polars as pl
 from nastransfer.report.claims.table import CONTRADICTED, NOT_TESTABLE, SUPPORTED, UNDERPOWERED, all_claims
 from nastransfer.report.markup import html_table
 from nastransfer.report.names import listed
-from nastransfer.report.text_table import TextTable, tables_html
+from nastransfer.report.text_table import TextTable, paragraph, tables_html
 
 CAPTION = "What the paper concludes, tested in this study"
 HEADERS = ("claim", "verdict", "effect, %", "interval, %", "n", "decided by", "tested on")
@@ -18,7 +17,6 @@ LACKS_CAPTION = "Claims that this study cannot test"
 LACKS_HEADERS = ("claim", "what is lacking")
 RULES_CAPTION = "How each claim is tested"
 RULE_HEADERS = ("claim", "in the paper", "comparisons", "what a study must hold")
-_WIDTH = 110
 _ORDER = (SUPPORTED, CONTRADICTED, UNDERPOWERED, NOT_TESTABLE)
 _LEGEND = (
     (
@@ -136,4 +134,4 @@ def _tested(row: dict[str, Any]) -> str:
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=f"{indent}    ")
+    return paragraph(text, indent, f"{indent}    ").splitlines()

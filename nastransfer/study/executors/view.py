@@ -88,24 +88,21 @@ class TerminalScreen(Screen):
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._lines = 0
+        self._lines: list[str] = []
 
     def show(self, view: View) -> None:
         width = max(NARROW, shutil.get_terminal_size().columns) - 1
-        self._clear()
-        lines = view.lines(width)
-        self._out.write("".join(f"{line}\n" for line in lines))
-        self._out.flush()
-        self._lines = len(lines)
+        self._write([], view.lines(width))
 
     def said(self, line: str) -> None:
-        self._clear()
-        self._out.write(f"{line}\n")
+        self._write([line], self._lines)
 
-    def _clear(self) -> None:
-        if self._lines:
-            self._out.write(f"\x1b[{self._lines}F\x1b[J")  # up that many lines, and clear what is below
-        self._lines = 0
+    def _write(self, stays: list[str], lines: list[str]) -> None:
+        # Up over the last table, and clear what is below.
+        over = f"\x1b[{len(self._lines)}F\x1b[J" if self._lines else ""
+        self._out.write(over + "".join(f"{line}\n" for line in [*stays, *lines]))
+        self._out.flush()
+        self._lines = lines
 
 
 class NotebookScreen(Screen):
