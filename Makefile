@@ -58,7 +58,7 @@ lab: install
 	@$(BIN)/jupyter lab $(LAB_FLAGS) notebooks/quickstart.ipynb
 
 dashboard: install
-	@$(BIN)/streamlit run dashboard/app.py
+	@$(BIN)/python dashboard/serve.py
 
 screenshots: install
 	@$(BIN)/python -m tests.browser.screenshots $(or $(ARGS),screenshots)

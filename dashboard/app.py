@@ -1,4 +1,4 @@
-"""The dashboard: `make dashboard`, or `streamlit run dashboard/app.py`. One file a page beside this one.
+"""The dashboard: `make dashboard` (`serve.py`), or `streamlit run dashboard/app.py`. One file a page beside this one.
 
 It reads the ledger under $NASTRANSFER_RUNS (default: ./runs), writes nothing and never imports torch.
 """

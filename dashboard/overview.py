@@ -8,22 +8,18 @@ from typing import Any
 
 import streamlit as st
 
-from nastransfer.advice import planned_on
-from nastransfer.report.every_table import decision_table
 from nastransfer.report.figures import FIGURES
 from nastransfer.report.markup import html_table, markdown_text
 from nastransfer.report.price import compared_layout
 from nastransfer.report.whole import targets_of
 from nastransfer.search.watched import in_words
 from nastransfer.study.ledger import STATES, StudyStatus
-from nastransfer.study.pricing.comparison import predicted_against_actual
-from nastransfer.study.records import CorruptRecord
 from parts import words
+from parts.deciding import FIGURES_SHOWN, decision_for, price_of
 from parts.picking import REFRESH_SECONDS, choice, of_one_training, pick
-from parts.reading import Reading, kept, ledger, read, status
+from parts.reading import Reading, ledger, read, status
 from parts.showing import RUNS_PAGE, figure, refused_in_place, table
 
-FIGURES_SHOWN = ("accuracy-by-method", "transfer-versus-direct")
 # Drawing figures holds the browser for a second or two: it gets so long to show what was said before.
 PAINT_SECONDS = 0.25
 MOST_FAILED, MOST_LETTERS = 12, 200
@@ -51,8 +47,7 @@ def _study(name: str, finished: bool) -> None:
         for slug in FIGURES_SHOWN:
             figure(slug, FIGURES[slug].draw, on_target, optional=slug != FIGURES_SHOWN[0])
     with refused_in_place():
-        compared = kept(("compared", *reading.key), lambda: predicted_against_actual(reading.records))
-        st.html(compared_layout(compared).html())
+        st.html(compared_layout(price_of(reading)).html())
     _every_study()
 
 
@@ -67,17 +62,8 @@ def _decision(reading: Reading) -> str | None:
         st.info("No training on a target is finished yet: there is nothing to decide on.")
         return None
     target = targets[0] if len(targets) == 1 else choice("target", "Target", targets, targets[0], TARGET_HELP)
-    planned = kept(("planned", target, *reading.key), lambda: _planned(reading, target))
-    table(f"decision-{target}", decision_table(target, planned), reading)
+    table(f"decision-{target}", decision_for(reading, target), reading)
     return target
-
-
-def _planned(reading: Reading, target: str) -> int | None:
-    """Trainings that the plan has on a target; None for a plan that cannot be read, which is listed as such."""
-    try:
-        return planned_on(reading.records, target)
-    except CorruptRecord:
-        return None
 
 
 def _progress(now: StudyStatus, study: str) -> None:

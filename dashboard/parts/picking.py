@@ -66,7 +66,7 @@ def pick(*, renews_itself: bool = False) -> Reading:
     if not names:
         st.fragment(_empty, run_every=REFRESH_SECONDS)(here)
         st.stop()
-    asked, first = st.query_params.get("study"), _first(names)
+    asked, first = st.query_params.get("study"), first_of(names)
     if asked is not None and asked not in names:
         st.warning(f"There is no study {markdown_text(asked)} here. This is {markdown_text(first)}.")
     with st.sidebar:
@@ -95,19 +95,30 @@ def of_one_training(reading: Reading) -> Reading:
     Searches and published rows stay, and so do trainings for an ablation or for rank agreement, which vary the settings
     or are made on a source: they meet no others.
     """
-    trained = (pl.col("kind") == "augment") & (pl.col("origin") != "published")
-    judged = feeding_more_than(reading.own.filter(trained), RANK_AGREEMENT, *ABLATIONS)
-    counted = judged.drop_nulls("protocol").group_by("protocol").len()
-    if counted.height < 2:
+    used = protocols(reading)
+    if len(used) < 2:
         return reading
-    most_used = counted.sort("len", "protocol", descending=[True, False])["protocol"][0]
-    labels = counted["protocol"].sort().to_list()
-    label = choice("training", "Final training", labels, most_used, TRAINING_HELP)
-    others = judged.filter(pl.col("protocol").ne_missing(label))["run"]
-    return reading.narrowed(~pl.col("run").is_in(others.to_list()), label)
+    return under_protocol(reading, choice("training", "Final training", sorted(used), used[0], TRAINING_HELP))
 
 
-def _first(names: list[str]) -> str:
+def protocols(reading: Reading) -> list[str]:
+    """Those of the trainings that are compared with each other, the most used first."""
+    counted = _compared(reading).drop_nulls("protocol").group_by("protocol").len()
+    return counted.sort("len", "protocol", descending=[True, False])["protocol"].to_list()
+
+
+def under_protocol(reading: Reading, protocol: str) -> Reading:
+    """The reading less what `of_one_training` leaves out where this one is chosen."""
+    others = _compared(reading).filter(pl.col("protocol").ne_missing(protocol))["run"]
+    return reading.narrowed(~pl.col("run").is_in(others.to_list()), protocol)
+
+
+def _compared(reading: Reading) -> pl.DataFrame:
+    trained = (pl.col("kind") == "augment") & (pl.col("origin") != "published")
+    return feeding_more_than(reading.own.filter(trained), RANK_AGREEMENT, *ABLATIONS)
+
+
+def first_of(names: list[str]) -> str:
     """The study with most results, which is what a visitor most likely came for."""
     return max(names, key=_results)
 

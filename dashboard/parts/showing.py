@@ -50,7 +50,7 @@ def table(slug: str, one: Table, reading: Reading, *more: Hashable) -> None:
     `more` belongs to the key of what is kept, where the table depends on more than its slug and the results.
     """
     with refused_in_place():
-        made = _made(slug, one, reading, *more)
+        made = made_of(slug, one, reading, *more)
         st.html(one.html(made))
         downloads(slug, {ending: partial(write, made) for ending, write in one.files.items()})
 
@@ -58,12 +58,13 @@ def table(slug: str, one: Table, reading: Reading, *more: Hashable) -> None:
 def numbers_behind(slug: str, one: Table, reading: Reading) -> None:
     """A closed box with the table of a figure's numbers; nothing where there are none, as the figure says itself."""
     with suppress(ValueError):
-        if not _made(slug, one, reading).is_empty():
+        if not made_of(slug, one, reading).is_empty():
             with st.expander("The numbers behind this figure", icon=":material/table_chart:"):
                 table(slug, one, reading)
 
 
-def _made(slug: str, one: Table, reading: Reading, *more: Hashable) -> Any:
+def made_of(slug: str, one: Table, reading: Reading, *more: Hashable) -> Any:
+    """What a table is made into of the study's results, kept."""
     return kept(("table", slug, *more, *reading.key), lambda: one.make(reading.frame))
 
 
@@ -79,9 +80,16 @@ def figure(
     `optional`: nothing where there is nothing to draw, instead of saying so.
     """
     with refused_in_place():
-        drawn = kept(("figure", slug, *more, *reading.key), lambda: draw(reading.frame))
+        drawn = drawn_of(slug, draw, reading, *more)
         if drawn.data or not optional:
             plot(slug, drawn, study=reading.name)
+
+
+def drawn_of(
+    slug: str, draw: Callable[[pl.DataFrame], go.Figure], reading: Reading, *more: Hashable
+) -> go.Figure:
+    """What is drawn of the study's results, kept."""
+    return kept(("figure", slug, *more, *reading.key), lambda: draw(reading.frame))
 
 
 def plot(

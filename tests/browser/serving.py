@@ -40,7 +40,7 @@ def served(runs: Path, logs: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)]
+    command = [sys.executable, "dashboard/serve.py", "--server.port", str(port)]
     environment = {**os.environ, "NASTRANSFER_RUNS": str(runs), "PYTHONPATH": str(ROOT)}
     log = logs / "streamlit.log"
     with log.open("wb") as output:

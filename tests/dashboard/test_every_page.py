@@ -16,7 +16,7 @@ from tests.dashboard.opening import APP, open_page
 from tests.dashboard.test_app import ROOT, break_record
 from tests.example_study import finish, write_example
 
-PAGES = sorted(path.name for path in APP.parent.glob("*.py") if path.name != "app.py")
+PAGES = sorted({path.name for path in APP.parent.glob("*.py")} - {"app.py", "serve.py"})
 SCRIPT = "<script>alert(1)</script>"
 
 

@@ -170,9 +170,9 @@ def test_an_executed_notebook_is_shown_when_asked_for_and_never_its_html(runs: P
     ]
     attempt.notebook.write_text(json.dumps({"nbformat": 4, "cells": cells}), encoding="utf-8")
     run = records.run_name(attempt)
-    assert "# <b>Title</b>" not in [one.value for one in opened(run=run).markdown]
+    assert not [one.value for one in opened(run=run).markdown if "<b>Title" in one.value]
     app = opened(run=run, notebook="true")
-    shown = next(one for one in app.markdown if one.value == "# <b>Title</b>")
+    shown = next(one for one in app.markdown if one.value == "### <b>Title</b>")
     assert not shown.allow_html
     assert "secret()" in [one.value for one in app.code]
     assert "Not shown: an output of type text/html." in [one.value for one in app.caption]
