@@ -18,6 +18,7 @@ from plotly.io.base_renderers import PlotlyRenderer
 from nastransfer.imports import skip_address_grammar
 from nastransfer.report.plain_table import frame_table, record_table
 from nastransfer.report.style import dark_page_css
+from nastransfer.report.text_table import TextTable
 from nastransfer.search.watched import COLLAPSE_WARNING, clock, in_words
 
 Result = TypeVar("Result")
@@ -55,9 +56,20 @@ def use_in_notebooks() -> None:
         display(HTML(f"<style>{dark_page_css(_DARK_LAB)}</style>"))
 
 
+class _Table(HTML):
+    """A table for a cell's end, and its text for readers of a saved notebook who show no HTML."""
+
+    def __init__(self, table: TextTable) -> None:
+        super().__init__(table.html())
+        self._text = table.terminal()
+
+    def __repr__(self) -> str:
+        return self._text
+
+
 def record(values: Mapping[str, Any]) -> HTML:
     """What `task.finish()` gave, as a table with the meaning of each value; for the end of a cell."""
-    return HTML(record_table(values).html())
+    return _Table(record_table(values))
 
 
 def _frame_html(frame: pl.DataFrame) -> str:

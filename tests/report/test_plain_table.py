@@ -63,3 +63,10 @@ def test_a_cell_that_ends_with_a_frame_shows_the_table(monkeypatch: pytest.Monke
     data, _ = formatter.format(pl.DataFrame({"<i>": ["a"]}))
     assert data["text/html"].count("nt-table") > 0 and "&lt;i&gt;" in data["text/html"]
     assert "shape: (1, 1)" in data["text/plain"]
+
+
+def test_a_record_has_words_where_its_table_is_not_shown() -> None:
+    shown = live.record({"top1_last": 50.123, "own": "<b>"})
+    data, _ = DisplayFormatter().format(shown)
+    assert "&lt;b&gt;" in data["text/html"]
+    assert data["text/plain"].startswith("name") and "top1_last  50.12" in data["text/plain"]
