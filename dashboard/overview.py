@@ -88,9 +88,9 @@ def _failed(tasks: Sequence[Mapping[str, Any]], study: str) -> None:
     """Each with why, as a link to what is known of it."""
     st.markdown(f"**{len(tasks)} failed**; run the study again to try these again.")
     for task in tasks[:MOST_FAILED]:
-        said = markdown_text(f"{task['slug']}: {_shortened(str(task['error']))}")
         query = {"study": study, "run": task["run"]}
-        st.page_link(RUNS_PAGE, label=said, icon=":material/error:", query_params=query)
+        st.page_link(RUNS_PAGE, label=task["slug"], icon=":material/error:", query_params=query)
+        st.caption(markdown_text(_shortened(str(task["error"]))))
     if len(tasks) > MOST_FAILED:
         label = f"{len(tasks) - MOST_FAILED} more, below the list of all runs"
         st.page_link(RUNS_PAGE, label=label, icon=":material/list:", query_params={"study": study})

@@ -20,10 +20,8 @@ def narrowed_by_choice(reading: Reading) -> Reading:
     targets = kept(("targets", *reading.key), lambda: targets_of(reading.own))
     tried = reading.frame.filter(pl.col("target").is_in(targets))["method"].drop_nulls()
     methods = sorted(set(tried) - {RANDOM})
-    first, second = st.columns(2)
-    with first:
+    with st.container(horizontal=True):
         on = _several("on", "Targets", targets, TARGETS_HELP)
-    with second:
         by = _several("by", "Methods", methods, METHODS_HELP)
     if on:
         # Searches say nothing of a target: one that was meant for another would be taken for one not yet trained.

@@ -77,6 +77,7 @@ def pick(*, renews_itself: bool = False) -> Reading:
     except (ValueError, OSError) as error:
         st.error(f"This study cannot be read: {markdown_text(str(error))}")
         st.stop()
+    st.caption(f"Study: **{markdown_text(name)}**")  # a phone hides the sidebar
     if not finished and not renews_itself:
         st.fragment(_look_again, run_every=REFRESH_SECONDS)(reading)
     return reading

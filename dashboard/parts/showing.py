@@ -99,7 +99,7 @@ def plot(
     study: str | None = None,
     files: Mapping[str, Callable[[], str]] | None = None,
 ) -> None:
-    """A figure as it is, with its downloads: itself, and `files` by their ending.
+    """A figure as it is, with its downloads: itself, and `files` by their ending; none where nothing is drawn.
 
     `study`: the one whose runs its dots are (`customdata[0]`).
     """
@@ -114,7 +114,8 @@ def plot(
     event = st.plotly_chart(
         shown, key=slug, config=config, alt=drawn.layout.meta["alt"], theme=None, **clicks
     )
-    downloads(slug, {**(files or {}), "html": partial(standalone_html, drawn)})
+    if drawn.data:
+        downloads(slug, {**(files or {}), "html": partial(standalone_html, drawn)})
     if study is not None:
         _open_clicked(event, study)
 
