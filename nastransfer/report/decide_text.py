@@ -128,7 +128,7 @@ def _settled(choice: Choice) -> list[str]:
 def _tie_break(decision: Decision) -> list[str]:
     """What to use until it is decided."""
     choice = decision.choice
-    if not choice.near:
+    if not choice.near or len(choice.chances) < 2:
         return []
     if len(choice.near) == 1:
         return [f"As far as seen, {choice.leader} is ahead{_better(decision, choice.leader)}."]

@@ -26,7 +26,8 @@ TITLE = "Descriptors against rank agreement"
 NOTE = "A mark for each source and target: Kendall's tau-b over the same random genotypes, 95% interval."
 
 NO_SIZES = (
-    "No descriptor of a source is known yet: the results do not say how many images and classes it has."
+    "No descriptor yet of a source whose rank agreement is known: results say images and classes of sources that were "
+    "searched on, and of proxies."
 )
 SHOWN = ("images", "classes", "evenness", "size_ratio", "kl_to_target", "pixel_distance")
 """Descriptors drawn unless others are asked for; those that no source has are left out."""

@@ -56,11 +56,12 @@ def page_at(
 
 
 def wait_until_drawn(page: Page) -> None:
-    """The heading is there, nothing is being computed any more, and every figure has been drawn."""
+    """The heading is there, nothing is being computed or loaded any more, and every figure has been drawn."""
     expect(page.locator("[data-testid=stMain] h1").first).to_be_visible(timeout=60 * SECONDS)
     expect(page.locator("[data-testid=stApp][data-test-script-state=running]")).to_have_count(
         0, timeout=60 * SECONDS
     )
+    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0, timeout=60 * SECONDS)
     drawn = "[...document.querySelectorAll('[data-testid=stPlotlyChart]')].every(one => one.querySelector('.main-svg'))"
     page.wait_for_function(drawn, timeout=60 * SECONDS)
 

@@ -9,6 +9,7 @@ import pytest
 import nastransfer as nt
 from nastransfer.advice import decision_of, planned_on
 from nastransfer.report.decide import decide
+from nastransfer.report.decide_text import decision_in_words
 from nastransfer.study.plan import Task
 from tests.example_study import write_example
 
@@ -29,6 +30,12 @@ def test_an_unfinished_study_says_how_many_of_its_planned_trainings_are_there(tm
     found = decision_of(records.folder, "glyphs")
     assert planned == 9
     assert found.missing == "Unfinished: 7 of the 9 planned trainings on this target are there."
+
+
+def test_an_arm_alone_is_ahead_of_nobody(tmp_path: Path) -> None:
+    found = decision_of(write_example(tmp_path, leave=6).folder, "glyphs")
+    assert found.rows["pair"].to_list() == ["random sampling"]
+    assert "ahead" not in " ".join(decision_in_words(found))
 
 
 def test_a_folder_without_a_plan_counts_by_what_its_arms_have(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_sizes_come_from_the_frame() -> None:
     assert images.y[0] == classes.y[0] == pytest.approx(4 / 6)
     assert "images of the source 900, classes of the source 30" in figure.layout.meta["alt"]
     unknown = descriptors_against_agreement(scored((40.0, 42.0, 41.0, 43.0)))
-    assert "No descriptor of a source is known yet" in unknown.layout.meta["alt"]
+    assert "No descriptor yet of a source whose rank agreement is known" in unknown.layout.meta["alt"]
 
 
 def test_a_table_of_descriptions_takes_their_place() -> None:
