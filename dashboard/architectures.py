@@ -23,7 +23,6 @@ from nastransfer.report.genotypes_table import (
 )
 from nastransfer.report.markup import markdown_text
 from nastransfer.report.names import set_name
-from nastransfer.report.one_run import run_label
 from nastransfer.report.sheets import csv_text
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.known import KnownGenotype, known_genotypes
@@ -158,7 +157,7 @@ def _draw(reading: Reading, one: Shown, key: str) -> None:
     with st.container(horizontal=True):
         for row in one.trainings.head(MOST_RUNS).iter_rows(named=True):
             query = {"study": reading.name, "run": row["run"]}
-            label = markdown_text(run_label(row))
+            label = markdown_text(f"On {set_name(row['target'])}, training seed {row['augment_seed']}")
             st.page_link(RUNS_PAGE, label=label, icon=":material/open_in_new:", query_params=query)
 
 
