@@ -95,6 +95,19 @@ def test_a_study_that_runs_shows_what_is_done_running_failed_and_pending(runs: P
     assert len(charts(app)) == 2
 
 
+def test_of_many_failures_the_first_are_links_and_the_rest_are_counted(runs: Path) -> None:
+    records = write_example(runs, leave=14)
+    for task in records.plan():
+        attempt = records.open_attempt(task)
+        attempt.start(task, {})
+        attempt.fail("E: " + "x" * 500, "trace")
+    app = opened()
+    *named, rest = [link.proto.label for link in app.get("page_link")]
+    assert len(named) == 12 and set(named) <= {task.slug for task in records.plan()}
+    assert rest == "2 more, below the list of all runs"
+    assert app.caption[-1].value.endswith(f"{'x' * 197} ...")
+
+
 def test_the_page_goes_on_while_results_come_in(runs: Path) -> None:
     records = write_example(runs, leave=2)
     app = opened()
