@@ -145,6 +145,7 @@ def test_every_notebook_stands_in_the_readme() -> None:
 
 
 def test_variables_of_the_environment_are_read_somewhere() -> None:
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "nastransfer").rglob("*.py"))
+    files = [path for room in ("nastransfer", "dashboard") for path in (ROOT / room).rglob("*.py")]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in files)
     for variable in set(re.findall(r"NASTRANSFER_[A-Z_]+", prose(README))):
         assert f'"{variable}"' in code, variable
