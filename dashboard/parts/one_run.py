@@ -153,8 +153,12 @@ def _links(reading: Reading, task: Task | None, row: dict[str, Any]) -> None:
     st.subheader("Where it comes from and goes to")
     if found_by is not None:
         _link(reading.name, found_by, "The search that found it", ":material/search:")
+    if not same.is_empty():
+        st.caption(
+            "Other runs of the same genotype"
+        )  # in each link it would leave a phone no room for their names
     for other in same.head(MOST_LINKS).iter_rows(named=True):
-        _link(reading.name, other["run"], f"Same genotype: {run_label(other)}", ":material/link:")
+        _link(reading.name, other["run"], run_label(other), ":material/link:")
     if same.height > MOST_LINKS:
         st.caption(f"and {same.height - MOST_LINKS} more runs of the same genotype")
 
