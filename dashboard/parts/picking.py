@@ -120,16 +120,21 @@ def _compared(reading: Reading) -> pl.DataFrame:
 
 
 def first_of(names: list[str]) -> str:
-    """The study with most results, which is what a visitor most likely came for."""
+    """The study that can decide most, which is what a visitor most likely came for.
+
+    That with most trainings of networks which a search found; where none has any, that with most results.
+    """
     return max(names, key=_results)
 
 
-def _results(name: str) -> int:
-    """Finished runs of a study; 0 for one that cannot be read, which says so when it is chosen."""
+def _results(name: str) -> tuple[int, int]:
+    """Such trainings of a study, and all its results; none where it cannot be read, which it says when it is chosen."""
     try:
-        return read(name).own.height
+        own = read(name).own
     except (ValueError, OSError):
-        return 0
+        return 0, 0
+    searched = own.filter(pl.col("source").is_not_null(), kind="augment")
+    return searched.height, own.height
 
 
 def _empty(here: Ledger) -> None:

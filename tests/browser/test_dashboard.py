@@ -71,7 +71,7 @@ def test_dark_pages_have_dark_figures_with_light_text(browser: Browser, dashboar
 def test_a_choice_is_in_the_address_and_a_link_shows_the_same(browser: Browser, dashboard: str) -> None:
     with page_at(browser, dashboard) as page:
         expect(page.get_by_text("475 of 475 tasks done", exact=True)).to_be_visible(timeout=60 * SECONDS)
-        assert study_asked(page) == ["photographs"], "the study with most results comes first"
+        assert study_asked(page) == ["photographs"], "the study that can decide most comes first"
         page.get_by_role("combobox").first.click()
         page.get_by_role("option", name="another").click()
         expect(page.get_by_text("11 of 14 tasks done, 3 pending")).to_be_visible(timeout=30 * SECONDS)

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from nastransfer.report.figures import FIGURES
 from nastransfer.report.markup import markdown_text
-from nastransfer.study.ledger import StudyRecords
+from nastransfer.study.ledger import Ledger, StudyRecords
 from tests.dashboard.opening import APP, open_page
 from tests.dashboard.opening import html as tables
 from tests.example_study import finish, write_example
@@ -106,6 +106,18 @@ def test_of_many_failures_the_first_are_links_and_the_rest_are_counted(runs: Pat
     assert len(named) == 12 and set(named) <= {task.slug for task in records.plan()}
     assert rest == "2 more, below the list of all runs"
     assert app.caption[-1].value.endswith(f"{'x' * 197} ...")
+
+
+def test_the_study_that_can_decide_is_shown_first(runs: Path) -> None:
+    """Not one that has more results, none of them of a searched network."""
+    for name, left_out in {"begun": True, "decided": False}.items():
+        records = write_example(runs, leave=14, name=name)
+        for place, task in enumerate(records.plan()):
+            if task.kind != "augment" or bool(task.parameters["search"]) != left_out:
+                finish(records, task, place)
+    assert opened().query_params["study"] == "decided"
+    counts = [Ledger(runs).study(name).status().total("done") for name in ("begun", "decided")]
+    assert counts == [10, 9]
 
 
 def test_the_page_goes_on_while_results_come_in(runs: Path) -> None:
