@@ -11,7 +11,6 @@ from nastransfer.search.paths import he_normal, thin_inputs
 from nastransfer.search.searcher import SearchData
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.network import Network
-from nastransfer.space.skeleton import RESOLUTION
 from nastransfer.train.device import exact_fp32, place, seeded
 from nastransfer.train.loop import TrainScores, num_steps, sgd, train_epoch
 from nastransfer.train.scoring import evaluate
@@ -83,14 +82,3 @@ class Candidate:
         """Take up what `state()` gave, of the same member."""
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
-
-
-def check_auxiliary(settings: Nao, data: SearchData) -> None:
-    """`ValueError` where the auxiliary head does not fit the images, which would show at the search's end only."""
-    side = data.dataset.side_at(settings.resolution)
-    fitting = RESOLUTION[data.dataset.stem_at(side)]
-    if settings.rerank_auxiliary > 0 and side != fitting:
-        raise ValueError(
-            f"the auxiliary head of the reranked networks needs images of {fitting} pixels, these have {side}: "
-            "set rerank_auxiliary to 0"
-        )

@@ -17,12 +17,13 @@ from nastransfer.data.streams import Streams
 from nastransfer.search.nao import PAPER_PREDICTOR_LR, Nao
 from nastransfer.search.nao_model import CodeNetwork, sequences, swap_pairs
 from nastransfer.search.nao_pool import new_members, operation_shares, share_entropy
-from nastransfer.search.nao_rerank import Candidate, check_auxiliary
+from nastransfer.search.nao_rerank import Candidate
 from nastransfer.search.nao_training import CodeTraining, examples, knowledge
 from nastransfer.search.paths import SharedPaths
 from nastransfer.search.searcher import SearchData, SearchStep
 from nastransfer.space.encoding import from_tokens
 from nastransfer.space.genotype import CELLS, NODES, Genotype
+from nastransfer.train.architecture import check_auxiliary
 from nastransfer.train.device import seeded
 from nastransfer.train.run import Run
 from nastransfer.train.steps import Diverged
@@ -32,7 +33,8 @@ class NaoRun(Run[SearchStep]):
     """A supernet, a pool of genotypes with their sequences and scores, and the network that learns from them."""
 
     def __init__(self, settings: Nao, data: SearchData, streams: Streams) -> None:
-        check_auxiliary(settings, data)
+        # At once, though it is used at the search's end.
+        check_auxiliary(settings.rerank_auxiliary, data.dataset, settings.resolution, "rerank_auxiliary")
         self.settings = settings
         self.data = data
         self.streams = streams

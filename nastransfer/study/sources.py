@@ -16,6 +16,7 @@ from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.plan import proxy_task, ranked_by
 from nastransfer.study.source import Source
 from nastransfer.study.spec import StudySpec
+from nastransfer.train.architecture import check_auxiliary
 
 
 def open_source(source: Source, records: StudyRecords | None = None) -> Dataset:
@@ -66,6 +67,10 @@ def check_sources(spec: StudySpec) -> None:
             refuse_overlap(source, target)
     for source in {entry.text: entry for grid in spec.grids for entry in ranked_by(spec, grid)}.values():
         _check_ranking(source, opened[source.text][1])
+    for grid in spec.grids:
+        for _, _, training in grid.trainings():
+            for entry in (*grid.targets, *ranked_by(spec, grid)):
+                check_auxiliary(training.auxiliary, opened[entry.text][1], training.resolution)
 
 
 def _check_ranking(source: Source, dataset: Dataset) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nastransfer.data.dataset import Dataset
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.known import known_genotype, known_genotypes
+from nastransfer.space.skeleton import RESOLUTION
 from nastransfer.train.protocol import Protocol
 from nastransfer.train.settings import choose
 
@@ -74,4 +76,20 @@ def check_protocol(architecture: Architecture, protocol: Protocol) -> None:
         raise ValueError(
             f"{architecture} has no cells, so neither drop path nor an auxiliary head (protocol {protocol.label!r}: "
             f"{said}); set them to 0, or train cells only"
+        )
+
+
+def check_auxiliary(
+    weight: float, dataset: Dataset, resolution: int | None, setting: str = "auxiliary"
+) -> None:
+    """`ValueError` where an auxiliary head of this weight, by the name of its setting, does not fit a set's images.
+
+    It pools maps of one size only (methods sheet 1.8); without this the first step that uses it would say so.
+    """
+    side = dataset.side_at(resolution)
+    fitting = RESOLUTION[dataset.stem_at(side)]
+    if weight and side != fitting:
+        raise ValueError(
+            f"the auxiliary head needs images of {fitting} pixels, those of {dataset.name!r} have {side}: set "
+            f"{setting} to 0, or resolution to {fitting}"
         )

@@ -16,7 +16,7 @@ from nastransfer.data.manifest import PART
 from nastransfer.data.passes import Share
 from nastransfer.data.streams import Streams
 from nastransfer.data.transforms import cutout
-from nastransfer.train.architecture import Architecture
+from nastransfer.train.architecture import Architecture, check_auxiliary
 from nastransfer.train.device import autocast, exact_fp32, machine_cost, place, seeded, timed
 from nastransfer.train.feed import Feed
 from nastransfer.train.grouped import GroupedStep
@@ -76,6 +76,7 @@ class Training(Run[AugmentStep]):
         ranks: Ranks | None = None,
         alive: Callable[[], None] | None = None,
     ) -> None:
+        check_auxiliary(protocol.auxiliary, dataset, protocol.resolution)
         self._alive = alive or _nothing
         self.protocol, self.device = protocol, device
         self.classes = len(dataset.classes)

@@ -75,3 +75,15 @@ def test_a_source_that_cannot_rank_is_said_before_anything_runs(
         Study(parse_spec(text, "mine.yaml")).check_data()
     as_proxy = own.replace("}}", "}, proxy: {selection: all}}")
     Study(parse_spec(text.replace(own, as_proxy), "mine.yaml")).check_data()
+
+
+def test_an_auxiliary_head_that_fits_no_image_is_said_before_anything_runs() -> None:
+    text = f"{GOOD}also: [{{protocol_settings: {{auxiliary: 0.4}}, feeds: tricks}}]\n"
+    with pytest.raises(ValueError, match="needs images of 32 pixels, those of 'glyphs' have 16"):
+        Study(parse_spec(text, "mine.yaml")).check_data()
+    Study(parse_spec(text.replace("auxiliary", "resolution: 32, auxiliary"), "mine.yaml")).check_data()
+
+
+@pytest.mark.parametrize("name", ["quickstart", "ablations"])
+def test_shipped_studies_fit_the_data_that_comes_with_the_installation(name: str) -> None:
+    Study.load(name).check_data()
