@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from nastransfer.data.streams import Streams
 from nastransfer.search.searcher import Presets, SearchData, SearchStep
 from nastransfer.search.settings import SharedWeights
+from nastransfer.train.architecture import check_auxiliary
 from nastransfer.train.run import Run
 from nastransfer.train.schedule import cosine_lr
 
@@ -206,6 +207,11 @@ class Nao(SharedWeights):
                 units += _in_parts("predictor", self.predictor_epochs, PREDICTOR_EPOCHS_AT_ONCE)
                 units.append(Unit("pool", number))
         return units + [Unit("rerank", number) for number in range(self.rerank * self.rerank_epochs)]
+
+    def check(self, data: SearchData) -> None:
+        """Also `ValueError` where the auxiliary head of the reranked networks, which come last, fits no image."""
+        super().check(data)
+        check_auxiliary(self.rerank_auxiliary, data.dataset, self.resolution, "rerank_auxiliary")
 
     def begin(self, data: SearchData, streams: Streams) -> Run[SearchStep]:
         """Rounds of weight steps, scores, predictor and new pool; then the best are trained from scratch."""

@@ -23,7 +23,6 @@ from nastransfer.search.paths import SharedPaths
 from nastransfer.search.searcher import SearchData, SearchStep
 from nastransfer.space.encoding import from_tokens
 from nastransfer.space.genotype import CELLS, NODES, Genotype
-from nastransfer.train.architecture import check_auxiliary
 from nastransfer.train.device import seeded
 from nastransfer.train.run import Run
 from nastransfer.train.steps import Diverged
@@ -33,8 +32,7 @@ class NaoRun(Run[SearchStep]):
     """A supernet, a pool of genotypes with their sequences and scores, and the network that learns from them."""
 
     def __init__(self, settings: Nao, data: SearchData, streams: Streams) -> None:
-        # At once, though it is used at the search's end.
-        check_auxiliary(settings.rerank_auxiliary, data.dataset, settings.resolution, "rerank_auxiliary")
+        settings.check(data)
         self.settings = settings
         self.data = data
         self.streams = streams

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nastransfer.data.dataset import Dataset
+from nastransfer.data.manifest import Manifest
 from nastransfer.data.splits import search_halves
 from nastransfer.data.streams import Streams
 from nastransfer.search.plugins import Plugin, installed
@@ -84,6 +85,18 @@ class SearchData:
         """
         from nastransfer.data.batches import load_batches
 
+        return load_batches(
+            self.dataset,
+            half,
+            manifest=self.half(half, batch, images),
+            batch=batch,
+            resolution=resolution,
+            device=self.pick_device(),
+            training=training,
+        )
+
+    def half(self, half: Literal["train", "val"], batch: int, images: int | None = None) -> Manifest:
+        """Which images `batches` would give; `ValueError` as there."""
         if self.classes < 2:
             raise ValueError(
                 f"a search needs at least 2 classes, {self.dataset.name!r} has {self.classes}: all architectures would "
@@ -96,15 +109,7 @@ class SearchData:
                 f"the {half} half of {self.dataset.name!r} has {len(chosen)} images, fewer than a batch of {batch}: "
                 "choose a smaller batch or a larger source"
             )
-        return load_batches(
-            self.dataset,
-            half,
-            manifest=chosen,
-            batch=batch,
-            resolution=resolution,
-            device=self.pick_device(),
-            training=training,
-        )
+        return chosen
 
     def scorer(self, preset: str = "tiny", **training: Any) -> Scorer:
         """What tells how good a genotype is: `score = data.scorer(epochs=1)`, then `score(genotype)` in percent.
@@ -180,6 +185,9 @@ class Searcher(Strict, ABC):
     @abstractmethod
     def search(self, data: SearchData, streams: Streams) -> Iterator[SearchStep]:
         """Search on `data`, drawing all randomness from `streams`; the last step's genotype is the answer."""
+
+    def check(self, data: SearchData) -> None:
+        """`ValueError` where `data` cannot be searched on with these settings: asked before a study starts."""
 
 
 # A method by its name, or as the class of its settings.

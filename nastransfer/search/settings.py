@@ -59,6 +59,10 @@ class NetworkSearcher(Searcher):
         """All steps of the search, one before the first unit of work among them."""
         return steps_of(self.begin(data, streams))
 
+    def check(self, data: SearchData) -> None:
+        """`ValueError` for a source of one class, or with fewer images than a batch or a class needs in each half."""
+        data.half("train", self.batch, self.search_images)
+
     @model_validator(mode="after")
     def _anneals(self) -> NetworkSearcher:
         if self.lr_end > self.lr:

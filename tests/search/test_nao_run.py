@@ -208,7 +208,7 @@ def test_a_candidate_loses_features_in_training_only() -> None:
 
 def test_the_auxiliary_head_is_refused_before_the_search_where_it_does_not_fit() -> None:
     with pytest.raises(
-        ValueError, match="needs images of 32 pixels, those of .* have 8: set rerank_auxiliary to 0"
+        ValueError, match=r"needs images of 32 pixels, those of .* have 8: set rerank_auxiliary to 0"
     ):
         nao_run(rerank_auxiliary=0.4)
 

@@ -74,10 +74,24 @@ def test_a_source_that_cannot_rank_is_said_before_anything_runs(
     with pytest.raises(ValueError, match=r"'table-mine' has no test part.*proxy: \{selection: all\}"):
         Study(parse_spec(text, "mine.yaml")).check_data()
     as_proxy = own.replace("}}", "}, proxy: {selection: all}}")
-    Study(parse_spec(text.replace(own, as_proxy), "mine.yaml")).check_data()
+    of_four = "settings: {darts1: {batch: 4}}\n"
+    Study(parse_spec(text.replace(own, as_proxy) + of_four, "mine.yaml")).check_data()
+
+
+def test_a_source_that_fills_no_batch_is_said_before_anything_runs() -> None:
+    small = GOOD.replace("classes: 40", "classes: 2")
+    with pytest.raises(
+        ValueError, match=r"darts1 cannot search on 'glyphs-.*': the train half .* fewer than a batch of 32"
+    ):
+        Study(parse_spec(small, "mine.yaml")).check_data()
+    smaller = small + "settings: {darts1: {batch: 8}}\n"
+    Study(parse_spec(smaller, "mine.yaml")).check_data()
 
 
 def test_an_auxiliary_head_that_fits_no_image_is_said_before_anything_runs() -> None:
+    head = "settings: {nao: {rerank_auxiliary: 0.4}}\n"
+    with pytest.raises(ValueError, match="those of 'digits' have 16: set rerank_auxiliary to 0"):
+        Study(parse_spec(GOOD.replace("[darts1]", "[nao]") + head, "mine.yaml")).check_data()
     text = f"{GOOD}also: [{{protocol_settings: {{auxiliary: 0.4}}, feeds: tricks}}]\n"
     with pytest.raises(ValueError, match="needs images of 32 pixels, those of 'glyphs' have 16"):
         Study(parse_spec(text, "mine.yaml")).check_data()
