@@ -80,9 +80,8 @@ def test_a_source_that_cannot_rank_is_said_before_anything_runs(
 
 def test_a_source_that_fills_no_batch_is_said_before_anything_runs() -> None:
     small = GOOD.replace("classes: 40", "classes: 2")
-    with pytest.raises(
-        ValueError, match=r"darts1 cannot search on 'glyphs-.*': the train half .* fewer than a batch of 32"
-    ):
+    said = r"darts1 cannot search on 'glyphs-.*': the train half .* fewer than a batch of 32"
+    with pytest.raises(ValueError, match=said):
         Study(parse_spec(small, "mine.yaml")).check_data()
     smaller = small + "settings: {darts1: {batch: 8}}\n"
     Study(parse_spec(smaller, "mine.yaml")).check_data()
