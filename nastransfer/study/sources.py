@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import polars as pl
@@ -13,8 +13,7 @@ from nastransfer.data.manifest import PART
 from nastransfer.data.own import OWN
 from nastransfer.data.proxies import build_proxy
 from nastransfer.data.splits import search_halves
-from nastransfer.search.searcher import SearchData, make_searcher
-from nastransfer.study.grid import Grid
+from nastransfer.search.searcher import SearchData, Searcher, make_searcher
 from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.plan import proxy_task, ranked_by
 from nastransfer.study.source import Source
@@ -70,26 +69,37 @@ def check_sources(spec: StudySpec) -> None:
             refuse_overlap(source, target)
     for source in {entry.text: entry for grid in spec.grids for entry in ranked_by(spec, grid)}.values():
         _check_ranking(source, opened[source.text][1])
+    _check_searches(spec, opened)
     for grid in spec.grids:
-        _check_searches(spec, grid, opened)
         for _, _, training in grid.trainings():
             for entry in (*grid.targets, *ranked_by(spec, grid)):
                 check_auxiliary(training.auxiliary, opened[entry.text][1], training.resolution)
 
 
-def _check_searches(spec: StudySpec, grid: Grid, opened: Mapping[str, tuple[Source, Dataset]]) -> None:
-    """`ValueError` where a method could not search on a source."""
-    if grid.preset is None:  # nothing is searched
-        return
-    for method in grid.methods:
-        searcher = make_searcher(spec.searcher(method), grid.preset, **grid.settings.get(method, {}))
-        for source in grid.sources:
-            if all(grid.leaves_out(method, source.label, target.label) for target in grid.targets):
-                continue
-            try:
-                searcher.check(SearchData(opened[source.text][1], grid.search_seeds[0]))
-            except ValueError as error:
-                raise ValueError(f"{method} cannot search on {source.label!r}: {error}") from None
+def _check_searches(spec: StudySpec, opened: Mapping[str, tuple[Source, Dataset]]) -> None:
+    """`ValueError` where a method could not search on a source; what several grids ask for is looked at once."""
+    checked: set[tuple[str, str, str]] = set()
+    for method, searcher, source, seed in _searches(spec):
+        key = (method, searcher.model_dump_json(), source.text)
+        if key in checked:
+            continue
+        checked.add(key)
+        try:
+            searcher.check(SearchData(opened[source.text][1], seed))
+        except ValueError as error:
+            raise ValueError(f"{method} cannot search on {source.label!r}: {error}") from None
+
+
+def _searches(spec: StudySpec) -> Iterator[tuple[str, Searcher, Source, int]]:
+    """Method, its settings, source and first seed of all that is searched."""
+    for grid in spec.grids:
+        if grid.preset is None:  # nothing is searched
+            continue
+        for method in grid.methods:
+            searcher = make_searcher(spec.searcher(method), grid.preset, **grid.settings.get(method, {}))
+            for source in grid.sources:
+                if any(not grid.leaves_out(method, source.label, target.label) for target in grid.targets):
+                    yield method, searcher, source, grid.search_seeds[0]
 
 
 def _check_ranking(source: Source, dataset: Dataset) -> None:

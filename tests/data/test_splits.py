@@ -124,7 +124,7 @@ def test_no_image_is_in_two_halves_of_any_split(seed: int) -> None:
 def test_bad_shares() -> None:
     for percent in ((40, 40, 40), (120, -40, 20), (50, 50)):
         with pytest.raises(ValueError, match=r"sum to 100, got \("):
-            split_parts(MANIFEST, 2, percent)  # type: ignore[arg-type]
+            split_parts(MANIFEST, 2, percent)
     with pytest.raises(ValueError, match=r"1 of 2 have too few images, such as {'b': 2}"):
         split_parts(Manifest.from_counts({"a": 9, "b": 2}), 2)
 

@@ -23,7 +23,7 @@ REDUCE_OPS = [16 + place for place in NORMAL_OPS]
 
 def policy(seed: int = 1, **settings: float) -> Policy:
     with seeded(seed):
-        return Policy(**settings)  # type: ignore[arg-type]
+        return Policy(**settings)
 
 
 def draw(made: Policy, number: int, seed: int = 5) -> Drawn:
@@ -231,7 +231,7 @@ def test_probabilities_of_sources_are_bounded() -> None:
 
 def test_the_bias_of_ten_learns_nothing_but_at_a_temperature() -> None:
     for temperature, learns in ((None, False), (5.0, True)):
-        made = policy(temperature=temperature)  # type: ignore[arg-type]
+        made = policy(temperature=temperature)
         draw(made, 50).log_prob().sum().backward()
         assert made.op_weight.grad is not None and made.op_bias.grad is not None
         for gradient in (made.op_weight.grad[SEPS], made.op_bias.grad[SEPS]):

@@ -108,7 +108,7 @@ def test_random_alphas_give_legal_cells_without_zero(ranking: str) -> None:
     for _ in range(50):
         alphas = rng.normal(size=(2, 14, 8)) * 3
         alphas[..., NONE] += 2
-        genotype = derive(*alphas, ranking=ranking)  # type: ignore[arg-type]
+        genotype = derive(*alphas, ranking=ranking)
         for cell, values in ((genotype.normal, alphas[0]), (genotype.reduce, alphas[1])):
             for node, pair in zip((2, 3, 4, 5), cell, strict=True):
                 assert pair[0].source < pair[1].source < node
@@ -158,8 +158,7 @@ def test_options_are_off_in_every_preset() -> None:
 def test_a_capped_genotype_has_fewer_skips() -> None:
     alphas = skipping(len(EDGES))
     free, capped = (
-        make_searcher("darts1", "tiny", **changed).derive(alphas, alphas)  # type: ignore[attr-defined]
-        for changed in ({}, {"skip_cap": 2})
+        make_searcher("darts1", "tiny", **changed).derive(alphas, alphas) for changed in ({}, {"skip_cap": 2})
     )
     counts = [sum(edge.op == "skip_connect" for node in g.normal for edge in node) for g in (free, capped)]
     assert counts == [8, 2]

@@ -36,7 +36,7 @@ def test_every_method_has_the_presets_and_says_what_it_is() -> None:
 
 def test_a_searcher_is_abstract() -> None:
     with pytest.raises(TypeError, match="abstract"):
-        Searcher()  # type: ignore[abstract]
+        Searcher()
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_counts_are_plain_integers_and_may_be_large() -> None:
     for cost in (parameters, macs):
         assert type(cost(V2, **counts)) is int
         assert cost(V2, **counts) == cost(V2, **plain)
-    assert macs(V2, **plain, resolution=np.int32(3200)) > 2**53  # type: ignore[arg-type]
+    assert macs(V2, **plain, resolution=np.int32(3200)) > 2**53
 
 
 def test_the_resolution_is_the_stems_own_unless_told() -> None:
@@ -182,4 +182,4 @@ def test_bad_skeletons_are_refused() -> None:
     ):
         macs(V2, stem="imagenet", resolution=48)
     with pytest.raises(ValueError, match=r"at least 1 pixel, in whole numbers, got 32\.0"):
-        macs(V2, resolution=32.0)  # type: ignore[arg-type]
+        macs(V2, resolution=32.0)

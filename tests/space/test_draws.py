@@ -94,7 +94,7 @@ def test_drawn_genotypes_are_checked_genotypes() -> None:
 def test_wrong_generators_and_counts_are_refused() -> None:
     for wrong in (0, None, np.random.RandomState(0)):
         with pytest.raises(ValueError, match=r"for instance numpy\.random\.default_rng\(seed\), got "):
-            Genotype.random(wrong)  # type: ignore[arg-type]
+            Genotype.random(wrong)
     for count in (-1, 2.5, True):
         with pytest.raises(ValueError, match=f"a whole number from 0 on, got {count}"):
-            Genotype.draw(np.random.default_rng(0), count)  # type: ignore[arg-type]
+            Genotype.draw(np.random.default_rng(0), count)

@@ -23,7 +23,7 @@ def images(count: int, pixels: int, seed: int = 0) -> torch.Tensor:
 def built(genotype: Genotype, seed: int = 0, **arguments: object) -> Network:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Network(genotype, **{"channels": 4, "cells": 3, "engine": "plain", **arguments})  # type: ignore[arg-type]
+        return Network(genotype, **{"channels": 4, "cells": 3, "engine": "plain", **arguments})
 
 
 def first_cell(genotype: Genotype) -> Cell:

@@ -90,7 +90,7 @@ def test_wrong_encodings_are_refused() -> None:
     with pytest.raises(ValueError, match="gene 0 is an integer from 0 to 6, got 7"):
         from_genes([7, *genes[1:]])
     with pytest.raises(ValueError, match=r"gene 1 is an integer from 0 to 1, got 0\.5"):
-        from_genes([3, 0.5, *genes[2:]])  # type: ignore[list-item]
+        from_genes([3, 0.5, *genes[2:]])
     with pytest.raises(ValueError, match="must differ"):
         from_genes([3, 1, *genes[2:]])
     with pytest.raises(ValueError, match="32 tokens, got 0"):
@@ -101,9 +101,9 @@ def test_wrong_encodings_are_refused() -> None:
         from_tokens([*tokens[:-1], 5])
     for nonsense in ("a", None, float("nan"), float("inf"), True, 1e300, [0]):
         with pytest.raises(ValueError, match="gene 0 is an integer from 0 to 6, got "):
-            from_genes([nonsense, *genes[1:]])  # type: ignore[list-item]
+            from_genes([nonsense, *genes[1:]])
         with pytest.raises(ValueError, match="token 1 is an integer from 6 to 12, got "):
-            from_tokens([1, nonsense, *tokens[2:]])  # type: ignore[list-item]
+            from_tokens([1, nonsense, *tokens[2:]])
     with pytest.raises(ValueError, match=r"array \(2, 14, 7\)"):
         from_one_hot(hot[:1])
     with pytest.raises(ValueError, match="zeros and ones"):
@@ -112,7 +112,7 @@ def test_wrong_encodings_are_refused() -> None:
         from_one_hot(hot * 0)
     for wrong in (5, 0, 2.5, True):
         with pytest.raises(ValueError, match=f"1 to 4 operations, got longest={wrong}"):
-            path_features(V2, longest=wrong)  # type: ignore[arg-type]
+            path_features(V2, longest=wrong)
     with pytest.raises(ValueError, match=r"allowed are darts, pt\.darts, nasbench301"):
         export(V2, "onnx")
 

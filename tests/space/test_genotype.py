@@ -203,7 +203,7 @@ def test_records_of_other_shapes_are_refused_with_their_place() -> None:
         with pytest.raises(ValueError, match=message):
             Genotype.parse(value)
     with pytest.raises(ValueError, match="normal"):
-        Genotype(normal=(), reduce=())  # type: ignore[arg-type]
+        Genotype(normal=(), reduce=())
 
 
 @given(GENOTYPES)

@@ -23,7 +23,7 @@ def images(count: int, pixels: int, seed: int = 0, dtype: torch.dtype = torch.fl
 def built(genotype: Genotype = V2, seed: int = 0, **arguments: object) -> Network:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Network(genotype, **{"channels": 4, "cells": 3, "engine": "plain", **arguments})  # type: ignore[arg-type]
+        return Network(genotype, **{"channels": 4, "cells": 3, "engine": "plain", **arguments})
 
 
 def map_sides(network: Network, pixels: int) -> list[int]:
@@ -177,11 +177,11 @@ def test_bad_networks_and_images_are_refused() -> None:
 
 def test_a_genotype_may_be_given_as_text_or_dict() -> None:
     for source in (repr(V2), V2.to_json(), V2.to_dict()):
-        assert built(source).genotype == V2  # type: ignore[arg-type]
+        assert built(source).genotype == V2
     with pytest.raises(ValueError, match="genotype"):
         Network("DARTS of last year")
     with pytest.raises(ValueError, match="read from text, a dict or a Genotype, got int"):
-        Network(7)  # type: ignore[arg-type]
+        Network(7)
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 16, 16), (2, 4, 16, 16), (3, 16, 16), (2, 16, 16, 3), (16,)])

@@ -16,7 +16,7 @@ from nastransfer.space.supernet import Supernet, zero_missing_gradients
 def built(seed: int = 0, **arguments: object) -> Supernet:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Supernet(**{"classes": 5, "channels": 2, "cells": 3, "engine": "plain", **arguments}).double()  # type: ignore[arg-type]
+        return Supernet(**{"classes": 5, "channels": 2, "cells": 3, "engine": "plain", **arguments}).double()
 
 
 def images(count: int = 4, pixels: int = 8, seed: int = 0) -> torch.Tensor:

@@ -75,7 +75,7 @@ def test_an_unknown_protocol_names_the_nearest_one() -> None:
 
 def test_a_protocol_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        protocol("tiny").epochs = 3  # type: ignore[misc]
+        protocol("tiny").epochs = 3
 
 
 def test_a_protocol_of_ones_own_has_its_own_name() -> None:

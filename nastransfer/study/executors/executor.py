@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nastransfer.study.attempt import Attempt
+from nastransfer.study.executors.gpus import alike
 from nastransfer.study.failures import Cause
 from nastransfer.study.plan import Task
 
@@ -42,6 +43,9 @@ class Ended:
 class Executor(ABC):
     """Starts the processes of tasks and knows which have ended; what is next, and what of that, is the runner's."""
 
+    def __init__(self) -> None:
+        self._peaks: dict[str, int] = {}
+
     @property
     @abstractmethod
     def side_by_side(self) -> int:
@@ -68,15 +72,16 @@ class Executor(ABC):
     def get_ready(self, coming: Sequence[Task]) -> None:
         """Prepare for the tasks that will be started soon."""
 
-    @abstractmethod
     def learn(self, task: Task, finished: Attempt) -> None:
         """Remember of a finished task what helps to place others that do the same."""
+        peak = (finished.result() or {"numbers": {}})["numbers"].get("peak_bytes")
+        if peak is not None:
+            self._peaks[alike(task)] = max(peak, self._peaks.get(alike(task), 0))
+
+    def peak_bytes(self, task: Task) -> int | None:
+        """Bytes of memory that finished tasks which do the same needed on their device, where that was measured."""
+        return self._peaks.get(alike(task))
 
     @abstractmethod
     def close(self) -> None:
         """End all that runs, and leave nothing behind; what is not finished goes on when the study is run again."""
-
-
-def peak_bytes(finished: Attempt) -> int | None:
-    """Bytes of memory that a finished task needed on its device, where that was measured."""
-    return (finished.result() or {"numbers": {}})["numbers"].get("peak_bytes")

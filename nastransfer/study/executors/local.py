@@ -8,9 +8,8 @@ from typing import final
 
 import psutil
 
-from nastransfer.study.attempt import Attempt
-from nastransfer.study.executors.executor import Ended, Executor, peak_bytes
-from nastransfer.study.executors.gpus import Gpu, alike, gpus, place
+from nastransfer.study.executors.executor import Ended, Executor
+from nastransfer.study.executors.gpus import Gpu, gpus, place
 from nastransfer.study.executors.options import Options
 from nastransfer.study.executors.process import (
     Ahead,
@@ -33,6 +32,7 @@ class LocalExecutor(Executor):
     """Slots of this machine; where it has GPUs, a task gets one or, where its memory is known to fit, shares one."""
 
     def __init__(self, records: StudyRecords, options: Options) -> None:
+        super().__init__()
         self._records = records
         self._slots = options.slots_here
         self._threads = options.threads_here
@@ -41,7 +41,6 @@ class LocalExecutor(Executor):
         self._running: list[Process] = []
         self._ahead: list[Ahead] = []
         self._gpus: list[Gpu] = gpus()
-        self._peaks: dict[str, int] = {}
 
     @property
     def side_by_side(self) -> int:
@@ -71,11 +70,6 @@ class LocalExecutor(Executor):
             return
         if len(self._ahead) < len(coming):
             self._ahead.append(start_ahead(self._records, coming[len(self._ahead)], self._threads))
-
-    def learn(self, task: Task, finished: Attempt) -> None:
-        peak = peak_bytes(finished)
-        if self._gpus and peak is not None:
-            self._peaks[alike(task)] = max(peak, self._peaks.get(alike(task), 0))
 
     def close(self) -> None:
         stop([*(one.process for one in self._running), *(one.process for one in self._ahead)])
@@ -107,6 +101,6 @@ class LocalExecutor(Executor):
         for one in self._running:
             for name in one.place.gpus:
                 taken.setdefault(name, []).append(one.place.peak_bytes)
-        peak = self._peaks.get(alike(task))
+        peak = self.peak_bytes(task)
         chosen = place(self._gpus, taken, peak, min(slots, len(self._gpus)))
         return None if chosen is None else Place(slots, self._threads, chosen, peak)

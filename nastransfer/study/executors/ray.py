@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import Any, final
 
 from nastransfer.disk import writing
-from nastransfer.study.attempt import Attempt
 from nastransfer.study.executors import process
-from nastransfer.study.executors.executor import Ended, Executor, Running, peak_bytes
-from nastransfer.study.executors.gpus import alike, share
+from nastransfer.study.executors.executor import Ended, Executor, Running
+from nastransfer.study.executors.gpus import share
 from nastransfer.study.executors.options import Options
 from nastransfer.study.failures import Cause
 from nastransfer.study.ledger import StudyRecords
@@ -74,10 +73,10 @@ class RayExecutor(Executor):
     """Gives tasks to Ray: as many as fit, and some that wait. `say` is told what a user should know."""
 
     def __init__(self, records: StudyRecords, options: Options, say: Callable[[str], None]) -> None:
+        super().__init__()
         self._records, self._options, self._say = records, options, say
         self._running: dict[str, Submitted] = {}
         self._ended: list[Ended] = []
-        self._peaks: dict[str, int] = {}
         cpus = max(options.slots_here, options.devices) * options.threads_here
         own = options.address is None
         self._driver = Driver(records, {"address": options.address, "cpus": cpus if own else None})
@@ -145,11 +144,6 @@ class RayExecutor(Executor):
     def get_ready(self, coming: Sequence[Task]) -> None:
         """Nothing: tasks wait at Ray, whose nodes keep the workers they have."""
 
-    def learn(self, task: Task, finished: Attempt) -> None:
-        peak = peak_bytes(finished)
-        if peak is not None:
-            self._peaks[alike(task)] = max(peak, self._peaks.get(alike(task), 0))
-
     def close(self) -> None:
         self._driver.close()
         self._running = {}
@@ -167,7 +161,7 @@ class RayExecutor(Executor):
         devices, nodes = (self._options.devices, self._options.nodes) if trains else (1, 1)
         gpus = float(devices)
         if devices == nodes == 1:
-            gpus = share(self._room.gpu_bytes, self._peaks.get(alike(task)))
+            gpus = share(self._room.gpu_bytes, self.peak_bytes(task))
         return Ask(nodes, devices * self._threads, gpus if self._room.gpus and task.kind != "proxy" else 0.0)
 
 

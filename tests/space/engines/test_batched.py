@@ -191,7 +191,7 @@ def test_depthwise_convolutions_have_the_gradients_of_the_library(
 def test_what_it_cannot_run_is_left_to_the_plain_modules() -> None:
     x, mix = torch.randn(2, 3, 8, 8), [weights.float() for weights in mixture()]
     supernet = Supernet(5, 3, 3, engine="torch")
-    supernet.cells[0].preprocess1[2].eval()  # type: ignore[index, union-attr]
+    supernet.cells[0].preprocess1[2].eval()
     with pytest.raises(ValueError, match="engine='torch' cannot run this network: its batch norms are in"):
         supernet(x, *mix)
     supernet.engine = "auto"

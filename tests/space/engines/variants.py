@@ -83,7 +83,7 @@ def main(path: str, real: str) -> None:
     """Run all cases with 1 and 3 threads."""
     loaded = ctypes.CDLL(path)
     for place in (home, passes):
-        place.compiled_engine = lambda dtype: loaded  # type: ignore[attr-defined]  # noqa: ARG005
+        place.compiled_engine = lambda dtype: loaded  # noqa: ARG005
     for threads in (1, 3):
         torch.set_num_threads(threads)
         for name, make, run, (x, labels), training in cases():
