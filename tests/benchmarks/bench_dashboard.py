@@ -24,7 +24,7 @@ from tests.browser.pages import page_at, wait_until_drawn
 from tests.browser.serving import FLAGS, find_chromium, served
 from tests.report.made_study import made_study
 
-ROUNDS, FILTERS = 3, 5
+ROUNDS, FILTERS = 5, 5
 RUNS = 10_000
 DECIDED = ".nt-table:has-text('P(best)')"
 WAIT = 60_000
