@@ -48,7 +48,7 @@ class Dataset:
     any size, the side that `read` brings them to. synthetic: neither photos nor scans.
     root: the folder that containers are relative to; None for sets that ship with a Python package.
     form: how the set lies on disk. rejects: what was found and is not used, with the reason. notes: how the set
-    differs from what was published.
+    differs from what was published. own: a folder or table of somebody's own, which may be opened in several ways.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Dataset:
     form: str = "in memory"
     rejects: pl.DataFrame = field(default_factory=no_rejects, repr=False)
     notes: tuple[str, ...] = ()
+    own: bool = False
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -79,6 +80,16 @@ class Dataset:
     def stem_at(self, side: int) -> Literal["cifar", "imagenet"]:
         """The first layers for inputs of this side: a set of large photographs is fed small ones as CIFAR's are."""
         return "cifar" if self.stem == "cifar" else stem_of(side)
+
+    def identity(self, resolution: int | None) -> dict[str, Any]:
+        """What results on this set depend on, for keys and checkpoints: images, of an own set also how it is opened.
+
+        A public set is opened in one way for each manifest, so its hash says it all.
+        """
+        images: dict[str, Any] = {"images": self.manifest.hash}
+        if self.own:
+            images["opened"] = [self.side_at(resolution), self.pixels, self.flip, self.stem]
+        return images
 
     @property
     def has_files(self) -> bool:

@@ -13,7 +13,20 @@ from nastransfer.data.dataset import Dataset, file_reader
 from nastransfer.data.manifest import Manifest
 from nastransfer.disk import save_atomic, write_atomic
 
-_PLAIN = ("name", "mean", "std", "terms", "synthetic", "domain", "flip", "stem", "pixels", "form", "notes")
+_PLAIN = (
+    "name",
+    "mean",
+    "std",
+    "terms",
+    "synthetic",
+    "domain",
+    "flip",
+    "stem",
+    "pixels",
+    "form",
+    "notes",
+    "own",
+)
 
 
 def hand_over(dataset: Dataset, folder: Path) -> None:

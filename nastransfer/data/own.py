@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def own_name(kind: str, values: Mapping[str, Any]) -> str:
 
 
 def _opened(kind: str, root: Path, index: Index, options: OwnOptions) -> Dataset:
-    return index.opened(
+    opened = index.opened(
         root,
         form=f"{kind} of own images",
         pixels=options.pixels,
@@ -49,3 +50,4 @@ def _opened(kind: str, root: Path, index: Index, options: OwnOptions) -> Dataset
         domain=options.domain,
         terms=options.terms,
     )
+    return replace(opened, own=True)

@@ -112,7 +112,7 @@ def distance_table(first: Genotype, second: Genotype) -> TextTable:
     lines = [
         (
             "connections",
-            f"{edge_distance(first, second)} of 12",
+            f"{edge_distance(first, second)} of 10",
             "pairs of nodes that the other does not join; those of node 0 are no choice",
         ),
         (

@@ -23,8 +23,9 @@ from nastransfer.space.genotype import EDGES, MIXTURE, Genotype
 from nastransfer.space.supernet import Supernet
 from nastransfer.train.device import exact_fp32, place, seeded
 from nastransfer.train.feed import Feed
-from nastransfer.train.loop import Batch, Tally, count_right, frozen, num_steps, set_lr, sgd, weight_step
+from nastransfer.train.loop import Batch, Tally, count_right, frozen, set_lr, sgd, weight_step
 from nastransfer.train.run import Run
+from nastransfer.train.schedule import num_steps
 from nastransfer.train.steps import Diverged
 
 
@@ -168,11 +169,11 @@ class Bilevel(Run[SearchStep]):
                 scores |= {f"{half}_loss": taken.loss, f"{half}_top1": taken.top1}
         normal, reduce = self._arrays()
         genotype = self.settings.derive(normal, reduce)
-        if self.settings.pick == "best_val":
-            genotype = self._best_so_far(genotype, scores)
         skips = sum(edge.op == "skip_connect" for node in genotype.normal for edge in node)
         if self.done and self.settings.stop_at_skips is not None and skips >= self.settings.stop_at_skips:
             self.end()
+        if self.settings.pick == "best_val":
+            genotype = self._best_so_far(genotype, scores)
         return SearchStep(
             step=self.done,
             steps=self.units,

@@ -18,7 +18,8 @@ from nastransfer.search.searcher import SearchData
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.network import Network
 from nastransfer.train.device import exact_fp32, peak_bytes, place, seeded, timed
-from nastransfer.train.loop import num_steps, sgd, train_epoch
+from nastransfer.train.loop import sgd, train_epoch
+from nastransfer.train.schedule import num_steps
 from nastransfer.train.scoring import evaluate
 from nastransfer.train.steps import Diverged
 
@@ -47,13 +48,10 @@ class Children:
         self._data = data
         self._seed = seed
         self._device = data.pick_device()
-        half: dict[str, Any] = {
-            "batch": settings.batch,
-            "resolution": settings.resolution,
-            "images": settings.search_images,
-        }
-        self._train = data.batches("train", **half)
-        self._val = data.batches("val", training=False, **half)
+        half: dict[str, Any] = {"resolution": settings.resolution, "images": settings.search_images}
+        judged = len(data.half("val", settings.judging_batch, settings.search_images))
+        self._train = data.batches("train", batch=settings.batch, **half)
+        self._val = data.batches("val", batch=min(settings.batch, judged), training=False, **half)
         self._start = self._train.state()
 
     def score(self, genotype: Genotype) -> Score:

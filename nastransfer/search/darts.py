@@ -91,7 +91,8 @@ class Darts(SharedWeights):
 
     `epochs` passes over the train half, or `steps` steps: exactly one of them is set. Batch-norm running statistics
     are kept, but the validation scores of the steps are those of the architecture updates' own batches, before each
-    update and with batch statistics, as the paper has it: they cost nothing.
+    update and with batch statistics, as the paper has it: they cost nothing. In second order they are of the weights
+    one step ahead, where the gradient is taken: not to be compared with those of first order.
     """
 
     presets: ClassVar[Presets] = _PRESETS

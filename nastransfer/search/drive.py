@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class SearchResult:
     """The genotype found, the steps that led to it (one mapping each), and the cost columns of the results frame.
 
-    The last row of `history` has the mixture that the genotype was derived from, where the method has one.
+    The last row of `history` has the last step's mixture, where the method has one: what DARTS derives its genotype
+    from (with `pick="best_val"` perhaps an earlier one), of other methods the shares of what they drew last.
     """
 
     genotype: Genotype
@@ -167,7 +168,7 @@ def _checkpoints(searcher: Searcher, data: SearchData, folder: str | Path | None
         "method": searcher.method,
         "settings": searcher.model_dump(mode="json"),
         "preset_version": searcher.preset_version,
-        "images": data.dataset.manifest.hash,
+        **data.dataset.identity(getattr(searcher, "resolution", None)),
         "seed": data.seed,
     }
     if source := source_hash(type(searcher)):

@@ -16,7 +16,7 @@ from nastransfer.search.searcher import Presets, SearchData, SearchStep
 from nastransfer.search.settings import SharedWeights
 from nastransfer.train.architecture import check_auxiliary
 from nastransfer.train.run import Run
-from nastransfer.train.schedule import cosine_lr
+from nastransfer.train.schedule import cosine_lr, num_steps
 
 PAPER_PREDICTOR_LR = 1e-3
 
@@ -209,9 +209,16 @@ class Nao(SharedWeights):
         return units + [Unit("rerank", number) for number in range(self.rerank * self.rerank_epochs)]
 
     def check(self, data: SearchData) -> None:
-        """Also `ValueError` where the auxiliary head of the reranked networks, which come last, fits no image."""
+        """Also `ValueError` for fewer weight steps than scorings, and where the auxiliary head of reranked networks,
+        which come last, fits no image."""
         super().check(data)
+        self.plan(num_steps(len(data.half("train", self.batch, self.search_images)), self.batch))
         check_auxiliary(self.rerank_auxiliary, data.dataset, self.resolution, "rerank_auxiliary")
+
+    @property
+    def judging_batch(self) -> int:
+        """Members are scored on all of the val half where it is smaller than a scoring asks for."""
+        return 1
 
     def begin(self, data: SearchData, streams: Streams) -> Run[SearchStep]:
         """Rounds of weight steps, scores, predictor and new pool; then the best are trained from scratch."""

@@ -12,7 +12,8 @@ from nastransfer.search.searcher import SearchData
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.network import Network
 from nastransfer.train.device import exact_fp32, place, seeded
-from nastransfer.train.loop import TrainScores, num_steps, sgd, train_epoch
+from nastransfer.train.loop import TrainScores, sgd, train_epoch
+from nastransfer.train.schedule import num_steps
 from nastransfer.train.scoring import evaluate
 
 

@@ -73,6 +73,11 @@ class NsgaNet(NetworkSearcher):
     )
 
     @property
+    def judging_batch(self) -> int:
+        """Networks are judged on all of the val half, however small."""
+        return 1
+
+    @property
     def networks(self) -> int:
         """Networks trained over the search."""
         return self.population + (self.generations - 1) * self.offspring

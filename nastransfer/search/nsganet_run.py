@@ -121,10 +121,15 @@ class Evolution(Run[SearchStep]):
     def report(self) -> SearchStep:
         """Where the search stands: the best so far, the population of the last whole generation, the front."""
         known = [*self._members, *zip(self._asked, self._told, strict=False)]
-        if not known:
-            return SearchStep(self.done, self.units, None, cost=self._cost())
         members = self._members or known
-        shares = edge_shares([genotype for genotype, _ in members])
+        # Before the first network is judged there is the population that was drawn.
+        shares = edge_shares([genotype for genotype, _ in members] or self._asked)
+        mixture = {kind: table.round(6).tolist() for kind, table in shares.items()}
+        if not known:
+            entropy = mean_entropy_of(shares)
+            return SearchStep(
+                self.done, self.units, None, entropy=entropy, cost=self._cost(), mixture=mixture
+            )
         best, (error, megaflops) = min(known, key=lambda entry: entry[1])
         objectives = np.array([found for _, found in known])
         front = [known[row] for row in np.flatnonzero(non_dominated(objectives))]
@@ -144,7 +149,7 @@ class Evolution(Run[SearchStep]):
             scores=scores,
             entropy=mean_entropy_of(shares),
             cost=self._cost(),
-            mixture={kind: table.round(6).tolist() for kind, table in shares.items()},
+            mixture=mixture,
             front=[
                 {"genotype": genotype.to_json(), "val_top1": 100.0 - error, "megaflops": megaflops}
                 for genotype, (error, megaflops) in sorted(

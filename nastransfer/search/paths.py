@@ -21,7 +21,8 @@ from nastransfer.space.operations import batch_statistics
 from nastransfer.space.supernet import Supernet
 from nastransfer.train.device import exact_fp32, place, seeded
 from nastransfer.train.feed import Feed
-from nastransfer.train.loop import Batch, Tally, count_right, num_steps, set_lr, sgd, weight_step
+from nastransfer.train.loop import Batch, Tally, count_right, set_lr, sgd, weight_step
+from nastransfer.train.schedule import num_steps
 
 
 def he_normal(network: nn.Module) -> None:

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from nastransfer.data.streams import Streams
 from nastransfer.search.searcher import SearchData, Searcher, SearchStep
 from nastransfer.space import cost
+from nastransfer.train.architecture import check_side
 from nastransfer.train.run import Run, steps_of
 
 if TYPE_CHECKING:
@@ -60,8 +61,15 @@ class NetworkSearcher(Searcher):
         return steps_of(self.begin(data, streams))
 
     def check(self, data: SearchData) -> None:
-        """`ValueError` for a source of one class, or with fewer images than a batch or a class needs in each half."""
+        """`ValueError` for a source of one class, of images that fit no network, or of too few in either half."""
+        check_side(data.dataset, self.resolution)
         data.half("train", self.batch, self.search_images)
+        data.half("val", self.judging_batch, self.search_images)
+
+    @property
+    def judging_batch(self) -> int:
+        """Images of the val half that are needed at least: a batch, where steps are taken or rewards drawn on it."""
+        return self.batch
 
     @model_validator(mode="after")
     def _anneals(self) -> NetworkSearcher:

@@ -78,10 +78,8 @@ def augment_work(given: AugmentParameters, records: StudyRecords) -> Work:
 
     labels = {**origin, "target": given.target.label, "augment_seed": given.seed, "protocol": training.label}
     settings = training.model_dump(mode="json")
-    images = dataset.manifest.hash
-    key = result_key(
-        kind="augment", genotype=network.digest, protocol=settings, images=images, seed=given.seed
-    )
+    depends = dataset.identity(training.resolution)
+    key = result_key(kind="augment", genotype=network.digest, protocol=settings, seed=given.seed, **depends)
     ask = (network, dataset, training)
     return Work(steps, labels, key, partial(preflight, *ask), partial(profile_training, *ask))
 

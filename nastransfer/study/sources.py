@@ -14,11 +14,13 @@ from nastransfer.data.own import OWN
 from nastransfer.data.proxies import build_proxy
 from nastransfer.data.splits import search_halves
 from nastransfer.search.searcher import SearchData, Searcher, make_searcher
+from nastransfer.study.grid import Grid
 from nastransfer.study.ledger import StudyRecords
 from nastransfer.study.plan import proxy_task, ranked_by
 from nastransfer.study.source import Source
 from nastransfer.study.spec import StudySpec
-from nastransfer.train.architecture import check_auxiliary
+from nastransfer.train.architecture import REFERENCES, check_auxiliary, check_several_classes, check_side
+from nastransfer.train.protocol import Protocol
 
 
 def open_source(source: Source, records: StudyRecords | None = None) -> Dataset:
@@ -73,7 +75,19 @@ def check_sources(spec: StudySpec) -> None:
     for grid in spec.grids:
         for _, _, training in grid.trainings():
             for entry in (*grid.targets, *ranked_by(spec, grid)):
-                check_auxiliary(training.auxiliary, opened[entry.text][1], training.resolution)
+                _check_training(training, opened[entry.text][1], of_cells=_trains_cells(grid))
+
+
+def _trains_cells(grid: Grid) -> bool:
+    """Whether anything but known networks without cells is trained."""
+    return bool(grid.methods or grid.random or set(grid.known) - set(REFERENCES))
+
+
+def _check_training(training: Protocol, dataset: Dataset, *, of_cells: bool) -> None:
+    check_several_classes(dataset)
+    check_auxiliary(training.auxiliary, dataset, training.resolution)
+    if of_cells:
+        check_side(dataset, training.resolution)
 
 
 def _check_searches(spec: StudySpec, opened: Mapping[str, tuple[Source, Dataset]]) -> None:

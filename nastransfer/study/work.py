@@ -108,7 +108,7 @@ def _search(given: SearchParameters, records: StudyRecords) -> Work:
     depends: dict[str, Any] = {
         "method": given.method,
         "settings": settings,
-        "images": manifest.hash,
+        **dataset.identity(getattr(searcher, "resolution", None)),
         "seed": given.seed,
     }
     if code := source_hash(kind):

@@ -9,7 +9,7 @@ from typing import Any
 from nastransfer.data.dataset import Dataset
 from nastransfer.space.genotype import Genotype
 from nastransfer.space.known import known_genotype, known_genotypes
-from nastransfer.space.skeleton import RESOLUTION
+from nastransfer.space.skeleton import RESOLUTION, check_image_size
 from nastransfer.train.protocol import Protocol
 from nastransfer.train.settings import choose
 
@@ -92,4 +92,22 @@ def check_auxiliary(
         raise ValueError(
             f"the auxiliary head needs images of {fitting} pixels, those of {dataset.name!r} have {side}: set "
             f"{setting} to 0, or resolution to {fitting}"
+        )
+
+
+def check_side(dataset: Dataset, resolution: int | None) -> None:
+    """`ValueError` where a set's images fit no network of cells: both reductions must halve them evenly."""
+    side = dataset.side_at(resolution)
+    try:
+        check_image_size(side, side, dataset.stem_at(side))
+    except ValueError as error:
+        raise ValueError(f"{dataset.name!r}: {error}; set resolution") from None
+
+
+def check_several_classes(dataset: Dataset) -> None:
+    """`ValueError` for a set of one class, on which any network would be right about all images."""
+    if len(dataset.classes) < 2:
+        raise ValueError(
+            f"training needs at least 2 classes; {dataset.name!r} has {len(dataset.classes)} (are its class folders "
+            "one level deeper than the folder that was opened?)"
         )

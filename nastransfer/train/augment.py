@@ -222,7 +222,7 @@ def identity(genotype: Architecture, dataset: Dataset, seed: int, protocol: Prot
         "kind": "augment",
         "genotype": genotype.digest,
         "protocol": protocol.model_dump(mode="json"),
-        "images": dataset.manifest.hash,
+        **dataset.identity(protocol.resolution),
         "seed": seed,
     }
 
@@ -253,10 +253,16 @@ def out_of_memory_explained(protocol: Protocol) -> Iterator[None]:
 
 
 def _advice(protocol: Protocol, error: Exception) -> str:
-    half = (protocol.bn_group or protocol.batch) // 2
-    said = str(error).splitlines()[:1]
-    return (
-        f"not enough memory for a step of {protocol.batch} images: bn_group={half} trains groups of {half} one after "
-        "the other in about half of it (batch norm then sees fewer images, which is part of what is trained); several "
-        f"devices share the groups of a batch without any change. {''.join(said)}"
-    )
+    """What to change: groups of at most half as many images, of which a batch must hold whole ones."""
+    group = protocol.bn_group or protocol.batch
+    smaller = next((size for size in range(group // 2, 1, -1) if protocol.batch % size == 0), None)
+    said = f"not enough memory for a step of {protocol.batch} images: "
+    if smaller is None:
+        said += "choose a smaller batch or resolution."
+    else:
+        said += (
+            f"bn_group={smaller} trains groups of {smaller} one after the other in about {smaller / group:.0%} of it "
+            "(batch norm then sees fewer images, which is part of what is trained); several devices share the groups "
+            "of a batch without any change."
+        )
+    return f"{said} {''.join(str(error).splitlines()[:1])}"

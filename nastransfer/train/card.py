@@ -78,13 +78,15 @@ def _summary(kept: Kept) -> str:
 
 def _use(kept: Kept, program: bool) -> str:
     mean, std = list(kept.mean), list(kept.std)
+    # As test images were prepared: the middle of the image, all of its shorter side for small inputs.
+    shorter = round(kept.pixels * 256 / 224) if kept.stem == "imagenet" else kept.pixels
     text = f"""\
         ```python
         import torch
         from torchvision.transforms import v2
         import nastransfer as nt
 
-        prepare = v2.Compose([v2.ToImage(), v2.Resize(({kept.pixels}, {kept.pixels})),
+        prepare = v2.Compose([v2.ToImage(), v2.Resize({shorter}), v2.CenterCrop({kept.pixels}),
                               v2.ToDtype(torch.float32, scale=True),
                               v2.Normalize({mean}, {std})])
         network = nt.load_network("<this folder>")  # safetensors and JSON only, no pickle

@@ -7,7 +7,6 @@ epoch.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,12 +146,6 @@ def join_single(batches: Iterable[Batch]) -> Iterator[Batch]:
         held = images, labels
     if held is not None:
         yield held
-
-
-def num_steps(images: int, batch: int) -> int:
-    """Weight steps of an epoch of `images` images under `join_single`."""
-    steps = math.ceil(images / batch)
-    return steps - 1 if steps > 1 and images % batch == 1 else steps
 
 
 class Tally:

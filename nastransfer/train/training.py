@@ -16,16 +16,16 @@ from nastransfer.data.manifest import PART
 from nastransfer.data.passes import Share
 from nastransfer.data.streams import Streams
 from nastransfer.data.transforms import cutout
-from nastransfer.train.architecture import Architecture, check_auxiliary
+from nastransfer.train.architecture import Architecture, check_auxiliary, check_several_classes
 from nastransfer.train.device import autocast, exact_fp32, machine_cost, place, seeded, timed
 from nastransfer.train.feed import Feed
 from nastransfer.train.grouped import GroupedStep
-from nastransfer.train.loop import Batch, Tally, TrainScores, num_steps, set_lr, sgd
+from nastransfer.train.loop import Batch, Tally, TrainScores, set_lr, sgd
 from nastransfer.train.networks import build, size
 from nastransfer.train.protocol import Protocol
 from nastransfer.train.ranks import Ranks
 from nastransfer.train.run import Run
-from nastransfer.train.schedule import cosine_lr
+from nastransfer.train.schedule import cosine_lr, num_steps
 from nastransfer.train.scoring import Scores, evaluate
 
 # Evaluation does not depend on its batch size; this one keeps a CPU's caches and a GPU both content.
@@ -242,6 +242,7 @@ def _load(
         dataset.manifest.take(dataset.manifest.rows["part"] != "test"),
         dataset.manifest.part("test"),
     )
+    check_several_classes(dataset)
     for part, images in (("train", len(train)), ("test", len(test))):
         if images < 2:
             raise ValueError(f"augmentation needs at least 2 {part} images; {dataset.name!r} has {images}")

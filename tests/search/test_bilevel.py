@@ -229,6 +229,16 @@ def test_multiply_adds_and_images_are_counted(method: str, passes: int) -> None:
     assert all(result.cost[f"seconds_{name}"] > 0 for name in ("weights", "architecture"))
 
 
+def test_early_stopping_looks_at_the_cell_of_now_and_not_at_the_best_one() -> None:
+    run = bilevel("darts1", pick="best_val", stop_at_skips=8)
+    run.done = 1
+    run._best = (200.0, str(run.settings.derive(*run._arrays()).to_json()))
+    with torch.no_grad():
+        run.alphas[0][:, SKIP] = 3.0
+    assert run.report().skip_share != 1.0, "the answer is the best one"
+    assert run.units == 1, "the search ends here"
+
+
 def test_one_class_is_no_problem_to_search_on() -> None:
     with pytest.raises(ValueError, match="a search needs at least 2 classes, 'planted' has 1"):
         search("darts1", planted(classes=1), preset="tiny", **SMALL)

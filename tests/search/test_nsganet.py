@@ -81,6 +81,8 @@ def test_sources_that_cannot_be_searched_on() -> None:
         search("nsganet", planted(classes=1), workers=1, **TINY)
     with pytest.raises(ValueError, match="fewer than a batch of 64"):
         search("nsganet", planted(), workers=1, **{**TINY, "batch": 64})
+    few_to_judge_by = planted(train=48, val=6)
+    assert search("nsganet", few_to_judge_by, workers=1, **{**TINY, "batch": 8}).cost["entropy_start"] > 0
     with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
         search("nsganet", planted(), workers=0, **TINY)
 

@@ -30,7 +30,7 @@ def test_distances_are_metrics() -> None:
         assert (np.diag(table) == 0).all()
         assert (table[:, None, :] <= table[:, :, None] + table[None, :, :]).all()
         assert table.max() <= (
-            12 if distance is edge_distance else 16 if distance is operation_distance else 32
+            10 if distance is edge_distance else 16 if distance is operation_distance else 32
         )
     assert all(operation_distance(a, b) > 0 for a in RANDOM for b in RANDOM if a != b)
 

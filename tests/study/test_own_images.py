@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nastransfer.data.datasets import open_dataset
+from nastransfer.space.known import known_genotype
 from nastransfer.study.sources import open_source, refuse_overlap
 from nastransfer.study.spec import Source
+from nastransfer.train.augment import identity
+from nastransfer.train.protocol import protocol
 from tests.publishers import jpeg, write_files
 
 
@@ -61,3 +65,18 @@ def test_a_search_on_test_images_is_refused_however_they_are_named(sets: Path) -
         refuse_overlap(test, birds)
     with pytest.raises(ValueError, match="would see 4 images"):
         refuse_overlap(test, source("folder", root=str(sets / "fish" / ".." / "Birds")))
+
+
+@pytest.mark.usefixtures("sets")
+def test_results_depend_on_how_an_own_set_is_opened() -> None:
+    """Its manifest does not say: the same files at another size, or mirrored, are other images."""
+    ways = [{}, {"pixels": 16}, {"pixels": 32}, {"pixels": 32, "flip": False}]
+    opened = [open_source(source("folder", root="Birds", **way)) for way in ways]
+    assert len({one.manifest.hash for one in opened}) == 1
+    assert len({str(one.identity(None)) for one in opened}) == 4
+    assert opened[1].identity(32) != opened[2].identity(None), "brought to 16 pixels first"
+    chosen = protocol("tiny", resolution=None)
+    trained = [identity(known_genotype("DARTS_V2"), one, 2, chosen) for one in opened]
+    assert len({str(one) for one in trained}) == 4
+    digits = open_dataset("digits")
+    assert digits.identity(32) == {"images": digits.manifest.hash}, "keys of public sets stay what they were"

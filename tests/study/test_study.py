@@ -87,6 +87,56 @@ def test_a_source_that_fills_no_batch_is_said_before_anything_runs() -> None:
     Study(parse_spec(smaller, "mine.yaml")).check_data()
 
 
+def test_a_val_part_that_fills_no_batch_is_said_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DARTS and ENAS take steps on it; NSGA-Net and NAO judge by it, however small it is."""
+    tiny = jpeg(np.zeros((4, 4, 3), np.uint8))
+    sizes = {"train": 20, "val": 2, "test": 2}
+    write_files(
+        tmp_path / "mine",
+        {f"{p}/{c}/{n}.jpg": tiny for p, size in sizes.items() for c in "ab" for n in range(size)},
+    )
+    monkeypatch.setenv("NASTRANSFER_DATA", str(tmp_path))
+    text = GOOD.replace("[digits,", "[{dataset: folder, options: {root: mine, pixels: 16}},")
+    for method, refused in {"darts1": True, "enas": True, "nao": False, "nsganet": False}.items():
+        one = text.replace("[darts1]", f"[{method}]") + f"settings: {{{method}: {{batch: 8}}}}\n"
+        study = Study(parse_spec(one, "mine.yaml"))
+        if refused:
+            with pytest.raises(
+                ValueError, match=f"{method} cannot .* the val half .* 4 images, fewer than a batch of 8"
+            ):
+                study.check_data()
+        else:
+            study.check_data()
+
+
+def test_too_few_weight_steps_for_naos_scorings_are_said_before_anything_runs() -> None:
+    short = GOOD.replace("[darts1]", "[nao]") + "settings: {nao: {steps: 1}}\n"
+    with pytest.raises(
+        ValueError, match="nao cannot search on 'digits': 4 scorings need as many weight steps, there"
+    ):
+        Study(parse_spec(short, "mine.yaml")).check_data()
+
+
+def test_images_that_fit_no_network_are_said_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = jpeg(np.zeros((4, 4, 3), np.uint8))
+    write_files(
+        tmp_path / "mine",
+        {f"{p}/{c}/{n}.jpg": tiny for p in ("train", "test") for c in "ab" for n in range(20)},
+    )
+    monkeypatch.setenv("NASTRANSFER_DATA", str(tmp_path))
+    own = "targets: [{dataset: folder, options: {root: mine, pixels: 18}}]"
+    text = GOOD.replace("targets: [glyphs]", own) + "protocol_settings: {resolution: null}\n"
+    with pytest.raises(
+        ValueError, match=r"'folder-mine': images of 18x18 pixels do not fit .*; set resolution"
+    ):
+        Study(parse_spec(text, "mine.yaml")).check_data()
+    small = text.replace("null", "16")
+    beside = "also: [{methods: [], random: null, known: [resnet18], protocol_settings: {resolution: null}}]\n"
+    Study(parse_spec(small + beside, "mine.yaml")).check_data()
+
+
 def test_an_auxiliary_head_that_fits_no_image_is_said_before_anything_runs() -> None:
     head = "settings: {nao: {rerank_auxiliary: 0.4}}\n"
     with pytest.raises(ValueError, match="those of 'digits' have 16: set rerank_auxiliary to 0"):

@@ -148,6 +148,8 @@ def test_what_cannot_be_trained_is_refused() -> None:
         augment(GENOTYPE, planted(), devices=2)
     with pytest.raises(ValueError, match="at least 2 test images; 'planted' has 0"):
         augment(GENOTYPE, planted(test=0), protocol=settings())
+    with pytest.raises(ValueError, match="training needs at least 2 classes; 'planted' has 1"):
+        augment(GENOTYPE, planted(classes=1), protocol=settings())
     with pytest.raises(ValueError, match="device 'tpu' is not here; this machine has cpu"):
         augment(GENOTYPE, planted(), protocol=settings(), device="tpu")
     with pytest.raises(ValueError, match="unknown protocol 'papper'"):

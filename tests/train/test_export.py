@@ -20,6 +20,7 @@ from nastransfer.data.batches import load_batches
 from nastransfer.space.known import known_genotype
 from nastransfer.train import export
 from nastransfer.train.augment import AugmentResult, augment
+from nastransfer.train.card import model_card
 from nastransfer.train.export import export_weights, load_network
 from nastransfer.train.kept import Kept, keep_weights, read_weights
 from nastransfer.train.protocol import Protocol, protocol
@@ -136,6 +137,20 @@ def test_the_card_is_one_that_hugging_face_reads(exported: Path, trained: Augmen
     assert "node 3 = skip (k-2) + dil 3×3 (0)" in text
     (line,) = [line for line in text.splitlines() if line.startswith("Genotype(")]
     assert nt.Genotype.parse(line) == trained.genotype
+
+
+@pytest.mark.parametrize(
+    ("stem", "pixels", "steps"),
+    [
+        ("cifar", 32, "v2.Resize(32), v2.CenterCrop(32)"),
+        ("imagenet", 224, "v2.Resize(256), v2.CenterCrop(224)"),
+    ],
+)
+def test_the_card_prepares_images_as_they_were_tested(
+    exported: Path, stem: str, pixels: int, steps: str
+) -> None:
+    _, kept = read_weights(exported / "model.safetensors")
+    assert steps in model_card(kept.model_copy(update={"stem": stem, "pixels": pixels}), {})
 
 
 def test_the_licence_of_the_data_is_named_where_it_has_one(trained: AugmentResult, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,23 @@ def test_too_little_memory_says_what_to_change(error: Exception, monkeypatch: py
     monkeypatch.setattr(Training, "advance", lambda _: (_ for _ in ()).throw(error))
     with pytest.raises(OutOfMemory, match=r"64 images: bn_group=32 trains groups of 32 one after"):
         augment(GENOTYPE, planted(), protocol=protocol("tiny", resolution=None, epoch_images=None))
+
+
+@pytest.mark.parametrize(
+    ("batch", "group", "said"),
+    [
+        (33, None, "bn_group=11 trains groups of 11 one after the other in about 33%"),
+        (6, 3, "a smaller batch"),
+    ],
+)
+def test_what_is_to_be_changed_is_allowed(
+    batch: int, group: int | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Training, "advance", lambda _: (_ for _ in ()).throw(MemoryError()))
+    chosen = protocol("tiny", resolution=None, epoch_images=None, batch=batch, bn_group=group)
+    warnings.simplefilter("ignore")  # groups of 3 are small
+    with pytest.raises(OutOfMemory, match=said):
+        augment(GENOTYPE, planted(), protocol=chosen)
 
 
 def test_another_runtime_error_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,9 +159,11 @@ class Runner:
         return View(self.records.name, *counts, now - self.pace.started, left, rows, self.failures)
 
     def _expected(self, tasks: list[Task]) -> float | None:
-        """Seconds that tasks are expected to take together, where that was said."""
+        """Seconds that tasks are expected to take together; None unless that was said of each of them."""
         expected = self.options.expected
-        return None if expected is None else sum(expected.get(task.id, 0.0) for task in tasks)
+        if expected is None or any(task.id not in expected for task in tasks):
+            return None
+        return sum(expected[task.id] for task in tasks)
 
 
 def _last_line(records: StudyRecords, task: Task) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,12 +32,15 @@ _PAUSE_SECONDS = 120.0
 
 
 def keep_estimate(records: StudyRecords, tasks: pl.DataFrame, totals: Mapping[str, Any], begun: bool) -> None:
-    """Keep an estimate in the study's folder; one that was made before the first task stays once tasks are done."""
+    """Keep an estimate in the study's folder; one that was made before the first task stays once tasks are done.
+
+    One that prices nothing (all is done, or nobody knows) is not kept: there would be nothing to hold records against.
+    """
     path = records.folder / KEPT
-    if begun and path.exists():
-        return
     priced = tasks.filter(pl.col("how") != "done", pl.col("seconds").is_not_null())
     each = {name: round(seconds, 1) for name, seconds in priced.select("id", "seconds").iter_rows()}
+    if not each or (begun and path.exists()):
+        return
     try:
         write_record(path, {**totals, "made_at": time.time(), "seconds": each})
     except OSError:
@@ -85,7 +88,8 @@ def predicted_against_actual(records: StudyRecords) -> pl.DataFrame:
     compared = [_row(*values) for values in sums.iter_rows()]
     compared.append(_row("total", both.height, float(both["predicted"].sum()), float(both["seconds"].sum())))
     if both.height == len(kept["seconds"]):
-        compared.append(_row("wall", both.height, kept["wall_hours"] * _HOUR, _busy_seconds(records)))
+        busy = _busy_seconds(records, kept["seconds"])
+        compared.append(_row("wall", both.height, kept["wall_hours"] * _HOUR, busy))
     return pl.DataFrame(compared, _SCHEMA)
 
 
@@ -99,13 +103,11 @@ def earlier_errors(ledger: Ledger, assumed: float) -> tuple[float, str]:
         records = ledger.study(name)
         kept = kept_estimate(records)
         found = predicted_against_actual(records).filter(kind="total") if kept is not None else None
-        if (
-            kept is not None
-            and found is not None
-            and found.height
-            and 2 * found["tasks"][0] >= len(kept["seconds"])
-        ):
-            seen.append(found["error_percent"][0] / 100.0)
+        if kept is None or found is None or not found.height:
+            continue
+        off_percent = found["error_percent"][0]
+        if off_percent is not None and 2 * found["tasks"][0] >= len(kept["seconds"]):
+            seen.append(off_percent / 100.0)
     error = float(np.sqrt((assumed**2 + np.square(seen).sum()) / (1 + len(seen))))
     if not seen:
         return (
@@ -126,15 +128,15 @@ def _row(kind: str, tasks: int, predicted: float, actual: float) -> dict[str, An
     }
 
 
-def _busy_seconds(records: StudyRecords) -> float:
-    """From the first start to the last end, long pauses left out."""
+def _busy_seconds(records: StudyRecords, tasks: Container[str]) -> float:
+    """From the first start to the last end of these tasks (ids), long pauses left out."""
     spans = []
     for attempt in records.attempts():
         try:
             asked, result = attempt.asked(), attempt.result()
         except CorruptRecord:
             continue
-        if asked is not None and result is not None:
+        if asked is not None and result is not None and asked["task"]["id"] in tasks:
             spans.append((asked["started_at"], result["finished_at"]))
     busy, until = 0.0, None
     for start, end in sorted(spans):

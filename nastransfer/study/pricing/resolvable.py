@@ -52,12 +52,12 @@ class Design:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """The same budget spent otherwise: its mean resolvable difference in points of RI, and the plan's."""
+    """The same budget spent otherwise: its mean resolvable difference in points of RI, and the plan's (None: none)."""
 
     design: Design
     points: float
     planned: Design
-    planned_points: float
+    planned_points: float | None
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _suggestion(
     )
     if best is None or (now is not None and best[0] > (1 - WORTHWHILE) * now):
         return None
-    return Suggestion(best[1], best[0], planned, float("inf") if now is None else now)
+    return Suggestion(best[1], best[0], planned, now)
 
 
 def _alternatives(planned: Design, targets: Sequence[_Target], search_seconds: float) -> Iterator[Design]:

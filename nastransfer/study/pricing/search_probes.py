@@ -22,7 +22,7 @@ from nastransfer.search.searcher import SearchData
 from nastransfer.space.genotype import Genotype
 from nastransfer.study.pricing import timing
 from nastransfer.study.pricing.timing import MOST, Phase, timed_units
-from nastransfer.train.loop import num_steps
+from nastransfer.train.schedule import num_steps
 
 # Random networks that a search's children are measured by; they differ by a factor of two.
 _CHILDREN = 4
