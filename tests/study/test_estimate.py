@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from nastransfer.report.price import estimate_text
@@ -206,6 +207,31 @@ def test_earlier_studies_say_how_far_estimates_are_off(tmp_path: Path) -> None:
     keep_estimate(records, exact, {"wall_hours": 1.0}, begun=True)
     error, said = earlier_errors(ledger, 0.2)
     assert error == pytest.approx(0.2 / 2**0.5) and said.startswith("1 earlier study here")
+
+
+@pytest.mark.usefixtures("probes")
+def test_an_estimate_of_what_is_done_already_says_nothing_of_errors(tmp_path: Path) -> None:
+    records = write_example(tmp_path)
+    study = Study.load("quickstart")
+    for _ in range(2):
+        assert study.estimate(tmp_path, slots=2).wall_hours == 0
+    assert kept_estimate(records) is None and earlier_errors(Ledger(tmp_path), 0.2)[0] == 0.2
+
+
+@pytest.mark.usefixtures("probes")
+def test_wall_time_is_of_the_tasks_that_were_predicted(tmp_path: Path) -> None:
+    priced = Study.load("quickstart").estimate(tmp_path, slots=2).tasks
+    records = write_example(tmp_path)
+    (records.folder / "estimate.json").unlink()
+    spans = {}
+    for attempt in records.attempts():
+        asked, result = attempt.asked(), attempt.result()
+        assert asked is not None and result is not None
+        spans[asked["task"]["id"]] = result["finished_at"] - asked["started_at"]
+    one = priced.filter(kind="search").head(1)
+    keep_estimate(records, one, {"wall_hours": 1.0}, begun=True)
+    wall = predicted_against_actual(records).row(by_predicate=pl.col("kind") == "wall", named=True)
+    assert wall["tasks"] == 1 and wall["actual_hours"] * 3600 == pytest.approx(spans[one["id"][0]])
 
 
 def test_a_damaged_estimate_is_none(tmp_path: Path) -> None:

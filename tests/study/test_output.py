@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -20,6 +21,7 @@ from nastransfer.processes import runs_here, this_process
 from nastransfer.study.executors import output as module
 from nastransfer.study.executors.output import ATOMIC, MOST_BYTES, AtomicNotebook, trimmed
 from nastransfer.study.executors.process import free_log
+from nastransfer.study.executors.runner import Runner
 from nastransfer.study.executors.view import LogScreen, Pace, Row, Screen, TerminalScreen, View, screen
 
 ROOT = Path(__file__).parents[2]
@@ -128,6 +130,13 @@ def test_the_time_left_is_told_once_every_kind_has_been_seen() -> None:
     expected.ended("search", 5.0, 40.0)
     assert expected.seconds_left(2) == 30.0
     assert Pace({}).seconds_left(1) == 0.0
+
+
+def test_the_time_left_is_expected_only_where_all_tasks_were_priced() -> None:
+    runner = SimpleNamespace(options=SimpleNamespace(expected={"one": 5.0, "two": 7.0}))
+    tasks = [SimpleNamespace(id=name) for name in ("one", "two", "grown")]
+    assert Runner._expected(runner, tasks[:2]) == 12.0
+    assert Runner._expected(runner, tasks) is None
 
 
 @contextmanager

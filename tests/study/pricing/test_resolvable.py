@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from importlib import resources
 
 import polars as pl
 import pytest
 
+from nastransfer.report.price import resolved_layout
 from nastransfer.stats.power import power_of, resolvable_ri
 from nastransfer.study.plan import Task
 from nastransfer.study.pricing.prices import SCHEMA
 from nastransfer.study.pricing.resolvable import Design, points_of, resolution
 from nastransfer.study.pricing.spreads import Spreads, spreads_on
+from nastransfer.study.spec import parse_spec
 from nastransfer.study.study import Study
 from tests.report.rows import study, training
 
@@ -69,6 +72,18 @@ def test_dear_trainings_buy_more_searches_where_there_are_too_many_random_genoty
         for one in (found.design, found.planned)
     ]
     assert hours[0] <= hours[1]
+
+
+def test_a_plan_of_one_search_resolves_nothing() -> None:
+    text = (
+        (resources.files("nastransfer") / "studies" / "methods-cifar.yaml")
+        .read_text(encoding="utf-8")
+        .replace("[2, 3, 4, 5]", "[2]")
+    )
+    tasks = Study(parse_spec(text, "one.yaml")).plan()
+    found = resolution(tasks, priced(tasks, 10.0, 1000.0), {}, "one")
+    assert found.suggestion is not None and found.suggestion.planned_points is None
+    assert "resolves nothing" in resolved_layout(found).below[-1]
 
 
 def test_without_prices_or_a_baseline_nothing_is_suggested() -> None:
