@@ -7,7 +7,7 @@ from functools import cached_property
 
 import polars as pl
 
-from nastransfer.report.counterparts import RandomRuns, counterparts, per_search
+from nastransfer.report.counterparts import RandomRuns, counterparts, found_again, per_search
 from nastransfer.report.names import RANDOM, method_name, source_name
 from nastransfer.stats.sample import Sample, sample
 
@@ -76,7 +76,7 @@ class Arm:
 
     @cached_property
     def accuracies(self) -> list[float]:
-        """One value a search: a genotype trained with several augment seeds counts once, by its mean."""
+        """One value a search: a genotype that several found, or that has several augment seeds, counts once."""
         return per_search(self.runs)
 
     @property
@@ -175,6 +175,7 @@ def arms_of(rows: pl.DataFrame) -> list[Arm]:
         about = study, target, method, shown, source, selection
         if kept.select(_feeds().list.contains(TARGET_TEST_SEEN).any()).item():
             notes = (*notes, "searches may have seen images of the target's test part")
+        notes = (*notes, *found_again(kept))
         found.append(Arm(*about, kept, *baseline, notes, runs, of_target.runs))
     return sorted(
         found, key=lambda arm: tuple(str(getattr(arm, name) or "") for name in ("target", "study", *_ARM[2:]))

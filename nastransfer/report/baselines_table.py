@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 
 from nastransfer.report.arms import Arm, arms
+from nastransfer.report.counterparts import trained_once
 from nastransfer.report.names import listed, method_with, set_name, source_name
 from nastransfer.report.ri_statistics import by_augment_seed
 from nastransfer.report.text_table import NONE, TextTable, noted
-from nastransfer.stats.baselines import BaselineChoices, BySeed, baseline_choices
+from nastransfer.stats.baselines import RECURRING, BaselineChoices, BySeed, baseline_choices
 
 SAME_SEED, POOLED, PAIRED = "same_seed", "pooled", "paired"
 CHOICES = {SAME_SEED: "same augment seeds", POOLED: "all random runs", PAIRED: "seed by seed"}
@@ -22,13 +23,13 @@ CHOICES = {SAME_SEED: "same augment seeds", POOLED: "all random runs", PAIRED: "
 MEANINGS = {
     SAME_SEED: "runs with augment seeds that both sides have, a search's mean over them counting once",
     POOLED: "all runs of both sides, whatever their augment seed",
-    PAIRED: "RI within each augment seed, averaged over seeds; its interval is over seeds and needs 2 of them",
+    PAIRED: "RI within each augment seed, averaged over seeds; without an interval, since searches recur in each",
 }
 
 _FIGURES = {
     f"{choice}_{end}": (pl.Float64(), f"{end} of RI, percent: {meaning}")
     for choice, meaning in MEANINGS.items()
-    for end in ("ri", "low", "high")
+    for end in (("ri",) if choice == PAIRED else ("ri", "low", "high"))
 }
 # name -> (type, meaning)
 BASELINE_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
@@ -44,7 +45,7 @@ BASELINE_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "sign_depends": (pl.Boolean(), "whether RI's sign depends on the choice"),
     "zero_depends": (
         pl.Boolean(),
-        "whether 0 is in an interval by one choice and not by another (seed by seed: of 3 or more)",
+        "whether 0 is in the interval by one choice and not by the other",
     ),
     "note": (pl.String(), "why a figure is missing"),
 }
@@ -57,7 +58,6 @@ EMPTY = (
 )
 SIGN, ZERO = "the sign", "whether 0 is within the interval"
 _MOST_NAMED = 4
-_FEWEST_SEEDS = 3  # Student's interval over 2 holds 0 nearly always, which is no news
 
 
 def ri_by_baseline(frame: pl.DataFrame) -> pl.DataFrame:
@@ -122,26 +122,28 @@ def _row(arm: Arm, random: BySeed) -> dict[str, Any]:
         name: getattr(arm, name) for name in ("study", "target", "method", "preset", "source", "selection")
     }
     row |= {"n_method": _searches(arm.all_runs), "n_random": _searches(arm.all_random)}
-    for choice, one in by_choice.items():
-        row |= {f"{choice}_ri": one.estimate, f"{choice}_low": one.low, f"{choice}_high": one.high}
+    row |= {f"{choice}_ri": one.estimate for choice, one in by_choice.items()}
+    for choice in (SAME_SEED, POOLED):
+        row |= {f"{choice}_low": by_choice[choice].low, f"{choice}_high": by_choice[choice].high}
     reasons = dict.fromkeys(
-        f"{CHOICES[choice]}: {one.reason}" for choice, one in by_choice.items() if one.reason
+        f"{CHOICES[choice]}: {one.reason}"
+        for choice, one in by_choice.items()
+        if one.reason and one.reason != RECURRING
     )
     return {**row, **_depends(found), "note": "; ".join(reasons) or None}
 
 
 def _depends(found: BaselineChoices) -> dict[str, bool]:
-    over_seeds = [found.paired] if found.paired.n >= _FEWEST_SEEDS else []
     beside_zero = {
         one.low > 0.0 or one.high < 0.0
-        for one in (found.same_seed, found.pooled, *over_seeds)
+        for one in (found.same_seed, found.pooled)
         if one.low is not None and one.high is not None
     }
     return {"sign_depends": found.sign_depends, "zero_depends": len(beside_zero) > 1}
 
 
 def _searches(runs: pl.DataFrame) -> int:
-    return runs.select("search_seed", "genotype").n_unique()
+    return trained_once(runs).select("search_seed", "genotype").n_unique()
 
 
 def _line(row: dict[str, Any], mark: str, several: bool) -> tuple[str, ...]:
@@ -157,7 +159,9 @@ def _line(row: dict[str, Any], mark: str, several: bool) -> tuple[str, ...]:
 
 
 def _figure(row: dict[str, Any], choice: str) -> str:
-    estimate, low, high = (row[f"{choice}_{end}"] for end in ("ri", "low", "high"))
+    estimate, low, high = (row.get(f"{choice}_{end}") for end in ("ri", "low", "high"))
     if estimate is None:
         return NONE
+    if choice == PAIRED:
+        return f"{estimate:+.2f}"
     return f"{estimate:+.2f}\n{'no interval' if low is None else f'{low:+.2f} to {high:+.2f}'}"

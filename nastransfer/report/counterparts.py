@@ -4,10 +4,37 @@ from __future__ import annotations
 
 import polars as pl
 
+_TRAINING = ("genotype", "augment_seed")
+
+
+def trained_once(runs: pl.DataFrame) -> pl.DataFrame:
+    """The runs of an arm without copies: what several searches found is trained once, and is one independent run."""
+    linked = pl.col("origin") == "linked"
+    if not runs.select(linked.any()).item():
+        return runs
+    copied = (~linked).any().over(_TRAINING) | ~pl.struct(_TRAINING).is_first_distinct()
+    return runs.filter(~(linked & copied))
+
+
+def found_again(runs: pl.DataFrame) -> tuple[str, ...]:
+    """A note where several searches of an arm found the same genotype."""
+    if trained_once(runs).height == runs.height:
+        return ()
+    searches, genotypes = (runs[name].n_unique() for name in ("search_seed", "genotype"))
+    plural = "s, each counted" if genotypes > 1 else ", counted"
+    return (f"{searches} searches found {genotypes} distinct genotype{plural} once, as it was trained",)
+
 
 def per_search(runs: pl.DataFrame) -> list[float]:
-    """Top-1 after the last epoch, percent, averaged over the augment seeds of each search or random draw."""
-    grouped = runs.group_by("search_seed", "genotype", maintain_order=True).agg(pl.col("top1_last").mean())
+    """Top-1 after the last epoch, percent, averaged over the augment seeds of each search or random draw.
+
+    One value an independent run: searches that found the same genotype count once (`trained_once`).
+    """
+    grouped = (
+        trained_once(runs)
+        .group_by("search_seed", "genotype", maintain_order=True)
+        .agg(pl.col("top1_last").mean())
+    )
     return grouped["top1_last"].to_list()
 
 

@@ -49,6 +49,7 @@ NOTHING_TRAINED = (
 _ROW_PIXELS, _LINE_PIXELS, _LABEL_LETTERS = 48, 17, 20
 _RI_AXIS_PIXELS = 20
 _BEST, _LUCKY = "dash", "dot"
+_LEAST_FREEDOM = 8
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,17 @@ class Panel:
         if self.room is None:
             return said
         best = f"best of {self.room.genotypes} random ones {self.room.best_percent:+.1f}%"
-        noise = self.room.noise_percent
-        return "\n".join([said, best, *([] if noise is None else [f"by chance {noise:+.1f}%"])])
+        noise, ends = self.room.noise_percent, self.room.noise_ends
+        if noise is None or ends is None:
+            return "\n".join([said, best])
+        return "\n".join([said, best, f"by chance {noise:+.1f}% ({between(ends, 1)})"])
+
+    @property
+    def lucky_percent(self) -> float | None:
+        """Where the noise ceiling is drawn; not where it is from so few trainings that it may lie anywhere."""
+        if self.room is None or self.room.freedom < _LEAST_FREEDOM:
+            return None
+        return self.room.noise_percent
 
     @property
     def pixels(self) -> int:
@@ -97,8 +107,8 @@ def accuracy_by_method(frame: pl.DataFrame) -> go.Figure:
     """Top-1 of every finished training and RI of each method and source, by target: an estimation plot.
 
     A dashed line is the best random genotype (headroom), a dotted one what the best of as many equal genotypes would
-    be expected to have by the augment seed alone (noise ceiling). Where random sampling is missing there is no RI, and
-    means have Student's interval. `ValueError` as `arms.trainings` says.
+    be expected to have by the augment seed alone (noise ceiling), where enough are trained twice to tell. Where random
+    sampling is missing there is no RI, and means have Student's interval. `ValueError` as `arms.trainings` says.
     """
     panels = accuracy_panels(frame)
     if not panels:
@@ -155,10 +165,9 @@ def _rows(here: list[Arm], printed: pl.DataFrame) -> list[Row]:
 
 def _keys(panels: list[Panel], looks: dict[str, Look]) -> list[Properties]:
     keys = [key(method_name(method), look) for method, look in looks.items()]
-    rooms = [panel.room for panel in panels if panel.room is not None]
-    if rooms:
+    if any(panel.room is not None for panel in panels):
         keys.append(line_key("best random genotype (headroom)", dash=_BEST))
-    if any(room.noise_percent is not None for room in rooms):
+    if any(panel.lucky_percent is not None for panel in panels):
         keys.append(line_key("best by chance of seeds alone (noise ceiling)", dash=_LUCKY))
     if any(not row.printed.is_empty() for panel in panels for row in panel.rows):
         keys.append(published_key())
@@ -213,8 +222,8 @@ def _lines(sheet: Sheet, number: int, panel: Panel) -> None:
     rises = {"solid": 0.0}
     if panel.room is not None:
         rises[_BEST] = panel.room.best_percent
-        if panel.room.noise_percent is not None:
-            rises[_LUCKY] = panel.room.noise_percent
+    if panel.lucky_percent is not None:
+        rises[_LUCKY] = panel.lucky_percent
     for dash, percent in rises.items():
         x = panel.random_mean * (1 + percent / 100)
         sheet.line(number, (x, None), (x, None), dash=dash)

@@ -1,4 +1,4 @@
-"""Random sampling on each target in numbers, and genotype by genotype: what a search could gain, and what it drew."""
+"""Random sampling on each target in numbers, and genotype by genotype: how far they differ, and what was drawn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nastransfer.report.arms import Arm, baselines, trainings
 from nastransfer.report.cell_text import interval_text, mean_text, number_text
 from nastransfer.report.headroom import headroom
 from nastransfer.report.names import RANDOM, set_name
-from nastransfer.report.text_table import TextTable, noted
+from nastransfer.report.text_table import NONE, TextTable, noted
 from nastransfer.stats.spread import brown_forsythe
 
 # name -> (type, meaning)
@@ -30,6 +30,9 @@ SPREAD_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
         pl.Float64(),
         "what the best of as many equal genotypes has by the augment seed alone",
     ),
+    "chance_low": (pl.Float64(), "lower end of its 95% interval (chi-squared)"),
+    "chance_high": (pl.Float64(), "upper end"),
+    "repeated": (pl.Int64(), "genotypes trained with two augment seeds or more, which it is from"),
     "note": (pl.String(), "why something is missing"),
 }
 GENOTYPE_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
@@ -57,9 +60,9 @@ HEADERS = (
     "by chance, %",
 )
 LEGEND = (
-    "Top-1 of random genotypes, each by its mean over augment seeds. Headroom: RI of the best over the mean, so what "
-    "a perfect search could gain. By chance: what the best of as many equal genotypes would have by the augment "
-    "seed alone; it takes genotypes trained with two seeds."
+    "Top-1 of random genotypes, each by its mean over augment seeds. Headroom: RI of the best one drawn over the mean "
+    "of all; no limit, since a search may find better ones. By chance: what the best of as many equal genotypes would "
+    "have by the augment seed alone, with its 95% interval, from the n that were trained with two seeds."
 )
 EMPTY = "No random genotype has been trained on a target yet."
 _DRAW = ("study", "target", "search_seed", "genotype")
@@ -122,8 +125,14 @@ def _spread(arm: Arm) -> dict[str, Any]:
         row["spread_percent"] = 100 * summary.std / summary.mean
     if room is None:
         return {**row, "note": "one genotype has neither spread nor headroom"}
-    note = "no genotype was trained with two augment seeds" if room.noise_percent is None else None
-    return {**row, "headroom_percent": room.best_percent, "chance_percent": room.noise_percent, "note": note}
+    row |= {
+        "headroom_percent": room.best_percent,
+        "chance_percent": room.noise_percent,
+        "repeated": room.repeated,
+    }
+    if room.noise_ends is None:
+        return {**row, "note": "no genotype was trained with two augment seeds"}
+    return {**row, "chance_low": room.noise_ends[0], "chance_high": room.noise_ends[1]}
 
 
 def _line(row: dict[str, Any], mark: str, several: bool) -> tuple[str, ...]:
@@ -135,5 +144,12 @@ def _line(row: dict[str, Any], mark: str, several: bool) -> tuple[str, ...]:
         interval_text(row["mean_low"], row["mean_high"]),
         number_text(row["spread_percent"]),
         number_text(row["headroom_percent"], "+"),
-        f"{number_text(row['chance_percent'], '+')}{mark}",
+        f"{_chance_text(row)}{mark}",
     )
+
+
+def _chance_text(row: dict[str, Any]) -> str:
+    if row["chance_percent"] is None:
+        return NONE
+    ends = interval_text(row["chance_low"], row["chance_high"])
+    return f"{number_text(row['chance_percent'], '+')}\n{ends}, n = {row['repeated']}"

@@ -106,8 +106,8 @@ def _mean_tau(found: list[Agreement], source: str) -> float:
 def _ceiling(found: list[Agreement], target: str) -> str:
     """The target's noise ceiling; that of the most genotypes where pairs differ."""
     most = max((one for one in found if one.target == target), key=lambda one: one.found.n)
-    ceiling = most.found.ceiling.estimate
-    return "no ceiling" if ceiling is None else f"ceiling {ceiling:.2f}"
+    ceiling = most.found.ceiling
+    return "no ceiling" if ceiling.estimate is None else f"ceiling {ceiling.estimate:.2f} (n = {ceiling.n})"
 
 
 def _in_words(found: list[Agreement]) -> str:

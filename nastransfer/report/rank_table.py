@@ -9,7 +9,7 @@ import polars as pl
 from nastransfer.report.cell_text import interval_text, number_text
 from nastransfer.report.names import set_name, source_name
 from nastransfer.report.ranks import NOTHING, Agreement, agreements
-from nastransfer.report.text_table import TextTable, noted
+from nastransfer.report.text_table import NONE, TextTable, noted
 
 # name -> (type, meaning)
 RANK_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
@@ -22,6 +22,9 @@ RANK_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "tau_low": (pl.Float64(), "lower end of its 95% interval"),
     "tau_high": (pl.Float64(), "upper end"),
     "ceiling": (pl.Float64(), "tau-b of the target with itself: what its own noise leaves possible"),
+    "ceiling_low": (pl.Float64(), "lower end of its 95% interval"),
+    "ceiling_high": (pl.Float64(), "upper end"),
+    "ceiling_n": (pl.Int64(), "genotypes trained with two augment seeds or more, which it is from"),
     "regret": (pl.Float64(), "points of top-1 that the source's first choice is below the best"),
     "note": (pl.String(), "why something is missing"),
 }
@@ -29,8 +32,9 @@ CAPTION = "Rank agreement of source and target, in numbers"
 HEADERS = ("target", "source", "n", "tau-b", "95% interval", "ceiling", "regret, points")
 LEGEND = (
     "Kendall's tau-b over the same random genotypes: 1 where the source orders them as the target does, 0 where it has "
-    "nothing to say. Ceiling: the target with itself, by its repeated trainings. Regret: points of top-1 that the "
-    "source's first choice is below the best genotype on the target."
+    "nothing to say. Ceiling: the target with itself, by the n genotypes that were trained twice, with its 95% "
+    "interval from 8 of them on. Regret: points of top-1 that the source's first choice is below the best genotype on "
+    "the target."
 )
 
 
@@ -57,6 +61,9 @@ def _row(one: Agreement) -> dict[str, Any]:
         "tau_low": tau.low,
         "tau_high": tau.high,
         "ceiling": found.ceiling.estimate,
+        "ceiling_low": found.ceiling.low,
+        "ceiling_high": found.ceiling.high,
+        "ceiling_n": found.ceiling.n,
         "regret": found.regret.estimate,
         "note": tau.reason,
     }
@@ -70,6 +77,15 @@ def _line(row: dict[str, Any], mark: str, several: bool) -> tuple[str, ...]:
         str(row["n"]),
         number_text(row["tau"]),
         f"{interval_text(row['tau_low'], row['tau_high'])}{mark}",
-        number_text(row["ceiling"]),
+        _ceiling_text(row),
         number_text(row["regret"]),
     )
+
+
+def _ceiling_text(row: dict[str, Any]) -> str:
+    if row["ceiling"] is None:
+        return NONE
+    said = [f"n = {row['ceiling_n']}"]
+    if row["ceiling_low"] is not None:
+        said.insert(0, interval_text(row["ceiling_low"], row["ceiling_high"]))
+    return f"{number_text(row['ceiling'])}\n{', '.join(said)}"

@@ -43,7 +43,10 @@ class Agreement:
         if regret.estimate is not None:
             lines.append(f"its first choice is {regret.estimate:.2f} points of top-1 below the best")
         if self.found.ceiling.estimate is not None:
-            lines.append(f"ceiling, the target with itself: {self.found.ceiling.estimate:.2f}")
+            ceiling = self.found.ceiling
+            lines.append(
+                f"ceiling, the target with itself: {ceiling.estimate:.2f}, by {ceiling.n} genotypes trained twice"
+            )
         return lines
 
 

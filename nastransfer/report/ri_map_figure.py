@@ -101,10 +101,10 @@ def squares(frame: pl.DataFrame, baseline: str = SAME_SEED) -> list[Square]:
     several = own["study"].n_unique() > 1
     found = []
     for row in own.iter_rows(named=True):
-        ri, low, high = (row[f"{baseline}_{end}"] for end in ("ri", "low", "high"))
+        ri, low, high = (row.get(f"{baseline}_{end}") for end in ("ri", "low", "high"))
         beside = tuple(printed.pop(_place(row), ()))
         if ri is not None or beside:
-            ends = None if low is None else (low, high)
+            ends = None if low is None or high is None else (low, high)
             _, source, target = _place(row)
             method = method_with(row["method"], row["preset"], row["study"] if several else None)
             found.append(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from nastransfer.report.arms import Arm
+from nastransfer.report.counterparts import trained_once
 from nastransfer.stats.baselines import BySeed, baseline_choices
 from nastransfer.stats.estimate import Estimate
 from nastransfer.stats.nested import METHOD, RANDOM, Resampled, interval_of, resampled
@@ -105,7 +106,8 @@ def _seeds_of_each(by_seed: BySeed) -> list[list[float | None]]:
 
 def by_augment_seed(runs: pl.DataFrame) -> BySeed:
     """Accuracies by augment seed, in each the same place for the same search or genotype; None where it has no run."""
-    augment_seeds, *keys, tops = (runs[name].to_list() for name in _RUN)
+    once = trained_once(runs)
+    augment_seeds, *keys, tops = (once[name].to_list() for name in _RUN)
     searches = list(zip(*keys, strict=True))
     places = {search: place for place, search in enumerate(dict.fromkeys(searches))}
     found: dict[int, list[float | None]] = {}

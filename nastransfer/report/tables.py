@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from nastransfer.report.arms import Arm, arms, known_arms
+from nastransfer.report.counterparts import trained_once
 from nastransfer.report.gaps import gaps
 from nastransfer.report.markup import markdown_text
 from nastransfer.report.names import RANDOM, listed, method_with, set_name, source_name
@@ -134,16 +135,10 @@ def _key(arm: Arm) -> Key:
 
 
 def _what_was_averaged(arm: Arm) -> list[str]:
-    notes = []
-    if arm.runs.height > len(arm.accuracies):
-        seeds = listed(sorted(set(arm.runs["augment_seed"]), key=str))
-        notes.append(f"each search's mean over augment seeds {seeds}")
-    distinct = arm.runs["genotype"].n_unique()
-    if arm.source is not None and distinct < len(arm.accuracies):
-        notes.append(
-            f"{len(arm.accuracies)} searches found {distinct} distinct genotype{'s' if distinct > 1 else ''}"
-        )
-    return notes
+    if trained_once(arm.runs).height == len(arm.accuracies):
+        return []
+    seeds = listed(sorted(set(arm.runs["augment_seed"]), key=str))
+    return [f"each search's mean over augment seeds {seeds}"]
 
 
 def _what_collapsed(arm: Arm, collapsed: pl.DataFrame) -> list[str]:
@@ -158,7 +153,7 @@ def _what_collapsed(arm: Arm, collapsed: pl.DataFrame) -> list[str]:
     steps = listed(
         [f"{row['collapsed_at']} (seed {row['search_seed']})" for row in found.iter_rows(named=True)]
     )
-    said = f"{found.height} of {len(arm.accuracies)} searches collapsed into skip connections"
+    said = f"{found.height} of {arm.runs['search_seed'].n_unique()} searches collapsed into skip connections"
     return [f"{said}, first at step {steps}"]
 
 
@@ -196,7 +191,9 @@ def legend(table: pl.DataFrame) -> str:
     if table["ri_low"].null_count() < table.height:
         said.append(f"Interval: {WELCH}.")
     if table["p_value"].null_count() < table.height:
-        said.append("p: permutation test of Welch's t, two-sided, Holm-corrected over a target's rows.")
+        said.append(
+            "p: permutation test of Welch's t, two-sided, Holm-corrected over a target's rows (known networks apart)."
+        )
     if table["p_better"].null_count() < table.height:
         said.append("P(better): probability that a search's network beats a random one.")
     protocols = table["protocol"].drop_nulls().unique().sort().to_list()

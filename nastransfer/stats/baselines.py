@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nastransfer.stats.estimate import FEWEST_RUNS, Estimate, accuracies, is_flat
+from nastransfer.stats.estimate import Estimate, accuracies, is_flat
 from nastransfer.stats.improvement import percent_change, relative_improvement
-from nastransfer.stats.sample import sample, t_quantile
+from nastransfer.stats.sample import sample
 
-CONFIDENCE = 0.95
+# An interval over seeds would take the searches for the only ones there could be.
+RECURRING = "the same searches recur under every augment seed, so seeds do not show how much searches differ"
 ROUNDING = 1e-9  # percent: equal means are no improvement, however they round
 BySeed = Mapping[int, Sequence[float | None]]
 
@@ -22,7 +23,7 @@ class BaselineChoices:
     """RI in percent with its 95% interval by each baseline; `warning` says so where its sign depends on the choice.
 
     pooled: all runs of both sides, whatever their augment seed. same_seed: runs with augment seeds that both sides
-    have. paired: RI within each augment seed, averaged over seeds.
+    have. paired: RI within each augment seed, averaged over seeds; without an interval (`RECURRING`).
     """
 
     pooled: Estimate
@@ -36,9 +37,9 @@ def baseline_choices(method: BySeed, random: BySeed) -> BaselineChoices:
     """RI by the three baselines. Accuracies in percent by augment seed; the same place is the same search or genotype.
 
     None stands for a run without a result. `pooled` and `same_seed` compare the searches' means over augment seeds with
-    the genotypes', by Welch's interval. `paired` is the mean over seeds of log(Acc_m / Acc_r) within a seed, with
-    Student's interval over seeds: it needs 2 of them. `same_seed` and `paired` are None where no seed has runs of
-    both. `ValueError` for a side without any run and for accuracies (NaN too) outside of 0 to 100.
+    the genotypes', by Welch's interval. `paired` is the mean over seeds of log(Acc_m / Acc_r) within a seed; its n
+    counts seeds. `same_seed` and `paired` are None where no seed has runs of both. `ValueError` for a side without any
+    run and for accuracies (NaN too) outside of 0 to 100.
     """
     own, others = _checked("method", method), _checked("random", random)
     shared = [seed for seed in own if own[seed] and others.get(seed)]
@@ -86,13 +87,5 @@ def _paired(means: list[tuple[float, float]]) -> Estimate:
     n = len(means)
     if not all(all(pair) for pair in means):
         return Estimate(None, None, None, n, "with one augment seed a side got no image right")
-    ratios = [math.log(own / random) for own, random in means]
-    centre = float(np.mean(ratios))
-    estimate = percent_change(centre)
-    if n < FEWEST_RUNS:
-        reason = f"an interval over augment seeds needs {FEWEST_RUNS} that both sides have; there is {n}"
-        return Estimate(estimate, None, None, n, reason)
-    if is_flat(ratios):
-        return Estimate(estimate, None, None, n, "all augment seeds give the same and show no noise")
-    half = t_quantile(n - 1, CONFIDENCE) * float(np.std(ratios, ddof=1)) / math.sqrt(n)
-    return Estimate(estimate, percent_change(centre - half), percent_change(centre + half), n)
+    centre = float(np.mean([math.log(own / random) for own, random in means]))
+    return Estimate(percent_change(centre), None, None, n, RECURRING)

@@ -133,7 +133,7 @@ def test_one_other_operation_is_seen_in_distance_and_edges() -> None:
         FIRST, normal=Edge("skip_connect" if edge.op != "skip_connect" else "max_pool_3x3", edge.source)
     )
     values = [value for _, value, _ in distance_table(FIRST, other).lines]
-    assert values[:2] == ["0 of 12", "1 of 16"]
+    assert values[:2] == ["0 of 10", "1 of 16"]
     assert int(values[2]) == 1
     table = edges_table(FIRST, other, ("a", "b"))
     said = [line[-1] for line in table.lines]

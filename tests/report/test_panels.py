@@ -58,13 +58,28 @@ def test_headroom_and_noise_ceiling_are_drawn() -> None:
     # Left over after both means: +-0.5 in each of 4 runs, 1 degree of freedom, so s = 1; a mean of two has 1 / sqrt(2).
     blom = stats.norm.ppf((2 - 0.375) / 2.25)
     assert found.noise_percent == pytest.approx(100 * blom / math.sqrt(2) / 71)
+    assert (found.repeated, found.freedom) == (2, 1)
+    points = stats.chi2.ppf([0.975, 0.025], 1)
+    assert found.noise_ends == pytest.approx([found.noise_percent / math.sqrt(point) for point in points])
     figure = accuracy_by_method(frame)
-    assert [shape.x0 for shape in figure.layout.shapes] == pytest.approx(
-        [71.0, 72.0, 71 + blom / math.sqrt(2)]
+    assert [shape.x0 for shape in figure.layout.shapes] == pytest.approx([71.0, 72.0]), (
+        "from too few to be drawn"
     )
-    assert {"best random genotype (headroom)", "best by chance of seeds alone (noise ceiling)"} <= set(
-        legend(figure)
-    )
+    assert "best random genotype (headroom)" in legend(figure)
+    assert "by chance +0.6% (0.3 to 18.7)" in str(figure.layout.annotations)
+
+
+def test_the_noise_ceiling_is_drawn_where_enough_genotypes_are_trained_twice() -> None:
+    rows = [
+        (draw, seed, 70.0 + draw + (0.5 if draw % 2 else -0.5) * seed) for draw in range(9) for seed in (2, 3)
+    ]
+    frame = study(*(training("random", draw, top1, augment_seed=seed) for draw, seed, top1 in rows))
+    found = headroom(frame)
+    assert found is not None and found.noise_percent is not None and found.freedom == 8
+    figure = accuracy_by_method(frame)
+    mean, best, lucky = (shape.x0 for shape in figure.layout.shapes)
+    assert lucky == pytest.approx(mean * (1 + found.noise_percent / 100)) and best > mean
+    assert "best by chance of seeds alone (noise ceiling)" in legend(figure)
 
 
 def test_one_seed_has_no_noise_and_one_genotype_no_headroom() -> None:

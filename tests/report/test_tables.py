@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from nastransfer.report.arms import TARGET_TEST_SEEN
+from nastransfer.report.baselines_table import ri_by_baseline
 from nastransfer.report.names import SYNTHETIC, listed, method_name, source_name
 from nastransfer.report.tables import HEADERS, RI_COLUMNS, ri_html, ri_markdown, ri_table, ri_text
 from nastransfer.stats.improvement import relative_improvement
@@ -134,13 +135,23 @@ def test_a_search_that_may_have_seen_test_images_is_said_to() -> None:
     assert plan.TARGET_TEST_SEEN == TARGET_TEST_SEEN
 
 
-def test_searches_that_found_one_genotype_count_each_and_it_is_said() -> None:
-    """The second training is linked to the first: a run of the study, though not a new one."""
+def test_searches_that_found_one_genotype_count_once_and_it_is_said() -> None:
+    """The second training is linked to the first: it shows nothing of how much trainings differ."""
     same = {"genotype": "Genotype(same)"}
     rows = [training("darts1", 2, 72.0, **same), training("darts1", 3, 72.0, origin="linked", **same)]
-    row = only(ri_table(study(*rows, training("random", 0, 69.0), training("random", 1, 71.0))))
-    assert (row["n_method"], row["top1_std"]) == (2, 0.0)
-    assert row["note"] == "2 searches found 1 distinct genotype"
+    random = [training("random", 0, 69.0), training("random", 1, 71.0)]
+    row = only(ri_table(study(*rows, *random)))
+    assert (row["n_method"], row["top1_mean"], row["top1_std"], row["ri_low"]) == (1, 72.0, None, None)
+    assert "2 searches found 1 distinct genotype, counted once, as it was trained" in row["note"]
+    other = training("darts1", 4, 73.0)
+    table, plain = (
+        only(ri_table(study(*some, *random))) for some in ([*rows[::-1], other], [rows[0], other])
+    )
+    figures = ("n_method", "top1_mean", "ri_percent", "ri_low", "ri_high", "p_value", "p_better")
+    assert [table[name] for name in figures] == [plain[name] for name in figures]
+    assert "3 searches found 2 distinct genotypes, each counted once" in table["note"]
+    choices = [only(ri_by_baseline(study(*some, *random))) for some in ([*rows, other], [rows[0], other])]
+    assert choices[0] == choices[1] and choices[0]["n_method"] == 2
 
 
 def test_presets_are_told_apart_only_where_there_are_several() -> None:

@@ -60,12 +60,15 @@ def two_orders_suffice(given: Evidence) -> Rule:
 
 
 def other_domains(given: Evidence) -> Rule:
-    """Sources of other domains against the target's own, on average, for each method and target."""
+    """Sources of other domains against the target's own, on average, for each method and target.
+
+    Other sets of the target's domain are neither, unless they stand in for its own.
+    """
     tests: list[Comparison] = []
     for cells in by(given.searched, *_ARM).values():
         near = [cell for cell in cells if cell.own]
         near = near or [cell for cell in cells if domain(cell.source) == domain(cell.target)]
-        far = [cell for cell in cells if cell not in near]
+        far = [cell for cell in cells if domain(cell.source) != domain(cell.target)]
         if near and far:
             tests.append(groups("alike", far, near, given))
     return _all(tests, "a method searched on the target's own images, or the like of them, and on others")

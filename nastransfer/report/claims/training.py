@@ -65,7 +65,7 @@ def spread_grows(given: Evidence) -> Rule:
     sides = [(cell, side) for cell in _sized(given.random) if (side := log_spread(cell.top1)) is not None]
     contrast = trend([(math.log(cell.target_images or 1), side) for cell, side in sides]) if sides else None
     if contrast is None:
-        return "3 random runs or more on each of two targets of different size"
+        return "3 random runs or more on each of two targets, one 3 times the other"
     cells = tuple(cell for cell, _ in sides)
     return Comparison(
         f"relative spread of random sampling, {_ends(cells, 1)}", "above", contrast, SPREAD_MARGIN, cells
@@ -77,7 +77,7 @@ def mean_falls(given: Evidence) -> Rule:
     cells = _sized(given.random)
     contrast = trend([(math.log(cell.target_images or 1), cell.side) for cell in cells]) if cells else None
     if contrast is None:
-        return "random sampling on two targets of different size"
+        return "random sampling on two targets, one 3 times the other"
     fall = Contrast(tuple((-weight, side) for weight, side in contrast.parts))
     about = f"mean of random sampling, {_ends(cells, -1)}"
     return compared("above", about, fall, cells, given)
@@ -152,9 +152,11 @@ def _larger_target(away: list[Cell], at_home: list[Cell]) -> bool:
 
 
 def _sized(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
-    """Those whose target's size is known, smallest first."""
-    known = [cell for cell in cells if cell.target_images]
-    return tuple(sorted(known, key=lambda cell: cell.target_images or 0))
+    """Those whose target's size is known, smallest first; none where targets hardly differ in size."""
+    known = sorted((cell for cell in cells if cell.target_images), key=lambda cell: cell.target_images or 0)
+    if not known or (known[-1].target_images or 0) < HALF_AN_ORDER * (known[0].target_images or 0):
+        return ()
+    return tuple(known)
 
 
 def _ends(cells: tuple[Cell, ...], step: int) -> str:

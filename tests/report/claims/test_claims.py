@@ -186,6 +186,35 @@ def test_the_papers_own_target_is_what_a_claim_is_held_to() -> None:
     assert (general["verdict"], general["form"]) == (SUPPORTED, "general")
 
 
+def test_a_set_of_the_targets_kind_is_no_other_domain() -> None:
+    """Scenes are 6% worse than the target's own images; CIFAR10, of the same kind as CIFAR100, must not dilute that."""
+    rows = [training("random", draw, 60.0 + draw % 5, target="cifar100") for draw in range(30)]
+    means = {"cifar100": 66.0, "cifar10": 72.0, "scene15": 60.0}
+    for source, mean in means.items():
+        about = {"target": "cifar100", "source": source, "run": f"demo/augment/{source}"}
+        rows += [training("darts1", seed, mean + seed % 3, **about) for seed in range(2, 32)]
+    row = verdict_on("other_domains", study(*rows))
+    assert (row["verdict"], row["comparisons"]) == (CONTRADICTED, 1) and row["effect_percent"] < -7
+    alike = study(*(row for row in rows if row.get("source") != "scene15"))
+    assert verdict_on("other_domains", alike)["verdict"] == NOT_TESTABLE
+
+
+@pytest.mark.parametrize("claim", ["mean_falls", "spread_grows"])
+def test_targets_of_nearly_one_size_say_nothing_of_scale(claim: str) -> None:
+    def frame(largest: int) -> pl.DataFrame:
+        sizes = {"flowers102": 6_507, "cifar100": largest}
+        return study(
+            *(
+                training("random", draw, top1 + draw % 3, target=target, n_train=size)
+                for (target, size), top1 in zip(sizes.items(), (60.0, 30.0), strict=True)
+                for draw in range(20)
+            )
+        )
+
+    assert verdict_on(claim, frame(16_000))["verdict"] == NOT_TESTABLE
+    assert verdict_on(claim, frame(50_000))["verdict"] == SUPPORTED
+
+
 def test_a_study_without_any_training_lacks_it() -> None:
     table = claims(results_frame([]))
     assert table["verdict"].to_list() == [NOT_TESTABLE] * len(WORLDS)
