@@ -21,7 +21,7 @@ LAB_FLAGS ?= $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make study      install, run the quickstart study, print its table: about 10 minutes on 2 cores"
+	@echo "make study      install, run the quickstart study, print its table: 4 to 14 minutes on 2 cores"
 	@echo "make test       install, check style and types, run the tests"
 	@echo "make lab        the notebooks in JupyterLab"
 	@echo "make dashboard  the results in the browser, also while a study runs"
@@ -41,7 +41,7 @@ study:
 	@echo "This will"
 	@echo "  1. create the environment $(VENV) and install into it   2 to 10 minutes the first time, then nothing"
 	@echo "  2. run the study '$(STUDY)' into runs/$(STUDY)"
-	@echo "     (quickstart: up to 6 minutes on 2 cores and 4 GiB of memory; finished tasks are not run again)"
+	@echo "     (quickstart: 2 to 4 minutes on 2 cores and 4 GiB of memory; finished tasks are not run again)"
 	@echo "  3. print its table of relative improvement, where figures and dashboard are, and where the time went"
 	@$(MAKE) --no-print-directory install
 	@$(BIN)/python -m nastransfer study $(STUDY) --install-seconds "$$(cat $(VENV)/install-seconds)" $(STUDY_FLAGS)

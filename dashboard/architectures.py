@@ -157,7 +157,7 @@ def _draw(reading: Reading, one: Shown, key: str) -> None:
     with st.container(horizontal=True):
         for row in one.trainings.head(MOST_RUNS).iter_rows(named=True):
             query = {"study": reading.name, "run": row["run"]}
-            label = markdown_text(f"On {set_name(row['target'])}, training seed {row['augment_seed']}")
+            label = markdown_text(f"On {set_name(row['target'])}, augment seed {row['augment_seed']}")
             st.page_link(RUNS_PAGE, label=label, icon=":material/open_in_new:", query_params=query)
 
 

@@ -23,12 +23,13 @@ from parts.showing import RUNS_PAGE, figure, refused_in_place, table
 # Drawing figures holds the browser for a second or two: it gets so long to show what was said before.
 PAINT_SECONDS = 0.25
 MOST_FAILED, MOST_LETTERS = 12, 200
+TERMS = ("RI", "random sampling", "source", "target", "arm", "n", "interval", "verdict")
 TARGET_HELP = "The set on which the networks found are trained from scratch and tested."
 
 
 def main() -> None:
     """The page; all below the picker renews itself while the study runs."""
-    st.title("NASTransfer", help=words.PROJECT)
+    st.title("NASTransfer", help=f"{words.PROJECT}\n\n{words.explained(*TERMS)}")
     reading = pick(renews_itself=True)
     finished = _status(reading.name).finished
     st.fragment(_study, run_every=None if finished else REFRESH_SECONDS)(reading.name, finished)

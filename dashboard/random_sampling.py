@@ -20,8 +20,8 @@ from parts.reading import Reading, kept
 from parts.showing import RUNS_PAGE, figure, heading, plot, refused_in_place, table
 
 LEAD = (
-    "How much do networks drawn **at random** from the search space differ? What the best of them has over their mean "
-    "is all that a perfect search could gain."
+    "How much do networks drawn **at random** from the search space differ? Where they lie close together a search "
+    "has little to choose from; the best one drawn shows what it can gain at least."
 )
 TARGET_HELP = "The set by whose accuracies the genotypes are sorted."
 GENOTYPE_HELP = "Random genotypes of the study, the most accurate on that target first."
@@ -33,7 +33,7 @@ HEADERS = ("target", "top-1, %", "trainings", "place", "parameters", "multiply-a
 
 def main() -> None:
     """The page: the spread on each target, what it is made of, then one genotype at a time."""
-    terms = ("random sampling", "genotype", "target", "interval", "multiply-adds", "published")
+    terms = ("random sampling", "genotype", "target", "headroom", "interval", "multiply-adds", "published")
     heading("Random sampling", LEAD, *terms)
     reading = of_one_training(pick())
     with refused_in_place():

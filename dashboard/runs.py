@@ -23,7 +23,7 @@ TEXT_HELP = "Words that all have to occur in a run's names, genotype, device or 
 COLUMNS = {
     "kind": st.column_config.TextColumn("kind", help="proxy, search, or augment: a final training"),
     "search_seed": st.column_config.NumberColumn("search seed", help="of a random genotype: its number"),
-    "augment_seed": st.column_config.NumberColumn("training seed"),
+    "augment_seed": st.column_config.NumberColumn("augment seed"),
     "top1_last": st.column_config.NumberColumn(
         "top-1, %", format="%.2f", help="on the test part, last epoch"
     ),

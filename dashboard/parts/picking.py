@@ -14,6 +14,7 @@ from nastransfer.study.ledger import Ledger
 from parts.reading import Reading, ledger, read, status
 
 REFRESH_SECONDS = 3.0
+_ARM = ("method", "preset", "source", "selection", "target", "protocol")
 STUDY_HELP = (
     "A study is one file that says which methods search on which sets, and where what they find is trained."
 )
@@ -122,19 +123,20 @@ def _compared(reading: Reading) -> pl.DataFrame:
 def first_of(names: list[str]) -> str:
     """The study that can decide most, which is what a visitor most likely came for.
 
-    That with most trainings of networks which a search found; where none has any, that with most results.
+    Intervals come from repeated searches: that with most trainings beyond the first of each method, source and target;
+    where none has any, that with most results.
     """
     return max(names, key=_results)
 
 
 def _results(name: str) -> tuple[int, int]:
-    """Such trainings of a study, and all its results; none where it cannot be read, which it says when it is chosen."""
+    """Trainings beyond the first of each arm, and all results; none of what cannot be read: it says so later."""
     try:
         own = read(name).own
     except (ValueError, OSError):
         return 0, 0
-    searched = own.filter(pl.col("source").is_not_null(), kind="augment")
-    return searched.height, own.height
+    arms = own.filter(pl.col("source").is_not_null(), kind="augment").select(_ARM)
+    return arms.height - arms.n_unique(), own.height
 
 
 def _empty(here: Ledger) -> None:

@@ -1,4 +1,4 @@
-"""Words that a newcomer may not know, each explained once: the pages show them as tooltips and in a list of terms."""
+"""Words that a newcomer may not know, each explained once: the pages show them as tooltips."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ PROJECT = (
 
 TERMS = {
     "architecture search": "A program (the method) that looks for the structure of a network, here of its cells.",
+    "arm": "One method searched on one source, with all its runs; random sampling is one too.",
     "augmentation": "The paper's word for training the network found from scratch on the target set.",
     "cell": "A small graph of operations that a network repeats; a genotype holds two, normal and reduction.",
     "claim": "A sentence of the paper that a study can support, contradict or leave open; the rules are fixed before.",
     "direct": "The search saw the target set itself, or a proxy drawn from it.",
     "feeds": "What a run is for: a table or figure, the comparison, or rank agreement.",
     "genotype": "An architecture written down: for both cells, which operations on which edges.",
+    "headroom": "RI of the best random genotype drawn over the mean of all: in part luck, and no limit to a search.",
     "interval": "A 95% confidence interval: of many such intervals, 95% hold the true value.",
     "multiply-adds": "Multiplications with an addition that one image costs in the network: its size in arithmetic.",
     "n": "How many runs stand behind a number: searches with other seeds, or random genotypes.",
@@ -31,6 +33,7 @@ TERMS = {
     "top-1": "Share of test images whose most likely class is right, in percent; after the last epoch if not said.",
     "tricks": "Drop path, an auxiliary head and cutout: what a final training may add against overfitting.",
     "transfer": "The search saw another set than the target.",
+    "verdict": "recommended; alike (take the cheapest); no gain (over random); undecided (too few runs); worse.",
 }
 
 

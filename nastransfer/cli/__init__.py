@@ -5,11 +5,23 @@ from __future__ import annotations
 import signal
 import sys
 
+from typer.models import CommandInfo
+
 from nastransfer.cli import by_hand, reading, running, tidying
-from nastransfer.cli.shared import app
+from nastransfer.cli.shared import PANELS, app
 from nastransfer.disk import CannotWrite
 
 __all__ = ["app", "by_hand", "main", "reading", "running", "tidying"]
+
+
+def _place(command: CommandInfo) -> tuple[int, bool]:
+    """Where the help shows it: what a newcomer needs comes first."""
+    return PANELS.index(str(command.rich_help_panel)), getattr(
+        command.callback, "__module__", ""
+    ) != running.__name__
+
+
+app.registered_commands.sort(key=_place)
 
 
 def main() -> None:

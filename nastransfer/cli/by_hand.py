@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from nastransfer.cli.shared import DEFAULT_RUNS, Runs, app
+from nastransfer.cli.shared import BY_HAND, DEFAULT_RUNS, Runs, app
 from nastransfer.study.parameters import AugmentParameters, Place, ProxyParameters, SearchParameters
 from nastransfer.study.task import begin
 
@@ -32,12 +32,16 @@ def _augment(name: str, *words: str) -> Any:
 Set = Annotated[str, typer.Argument(help="A data set's name, or a mapping such as '{dataset: digits, ...}'.")]
 Setting = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="A setting other than the named ones'."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="One more setting of the preset or protocol, such as epochs=4; may be repeated.",
+    ),
 ]
 OfStudy = Annotated[str, typer.Option(help=_help(Place, "study"))]
 
 
-@app.command()
+@app.command(rich_help_panel=BY_HAND)
 def proxy(
     dataset: Annotated[str, typer.Argument(help=_help(ProxyParameters, "dataset"))],
     selection: Annotated[str, _proxy("selection")] = "random",
@@ -53,7 +57,7 @@ def proxy(
     _do("proxy", {"dataset": dataset, **rule, "seed": seed, "study": study, "runs": str(runs)})
 
 
-@app.command()
+@app.command(rich_help_panel=BY_HAND)
 def search(
     method: Annotated[str, typer.Argument(help=_help(SearchParameters, "method"))],
     source: Set,
@@ -69,7 +73,7 @@ def search(
     _do("search", {**about, "settings": _settings(settings), "study": study, "runs": str(runs)})
 
 
-@app.command()
+@app.command(rich_help_panel=BY_HAND)
 def augment(
     target: Set,
     genotype: Annotated[str, _augment("genotype")] = "",

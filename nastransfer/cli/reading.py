@@ -12,7 +12,7 @@ import typer
 
 from nastransfer.advice import decision_of
 from nastransfer.cli.conclusion import conclude
-from nastransfer.cli.shared import DEFAULT_RUNS, RecordsOf, Runs, app, existing, find_task
+from nastransfer.cli.shared import DEFAULT_RUNS, LOOK, START, RecordsOf, Runs, app, existing, find_task
 from nastransfer.report.claims.shown import claims_text
 from nastransfer.report.claims.table import claims as claims_of
 from nastransfer.report.decide_text import decision_text
@@ -25,7 +25,7 @@ TargetName = Annotated[
 ]
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def status(name: RecordsOf, runs: Runs = DEFAULT_RUNS) -> None:
     """Say how many tasks are pending, running, done and failed, and why."""
     now = existing(runs, name).status()
@@ -41,7 +41,7 @@ def status(name: RecordsOf, runs: Runs = DEFAULT_RUNS) -> None:
         print(f"unreadable  {path}  {reason}")
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def logs(
     name: RecordsOf,
     task: Annotated[str, typer.Argument(help="Its slug, or the beginning of its id.")],
@@ -60,20 +60,20 @@ def logs(
             print(f"== {attempt.folder} {attempt.state()}")
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def schema() -> None:
     """Print the JSON schema of study files, for editors that complete and check them."""
     print(json.dumps(study_schema(), indent=1))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def report(name: RecordsOf, runs: Runs = DEFAULT_RUNS) -> None:
     """Print decision and RI table of what is finished; write one HTML page of it all, tables and figures."""
     if refused := conclude(existing(runs, name)):
         raise ValueError(refused)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def decide(name: RecordsOf, target: TargetName = None, runs: Runs = DEFAULT_RUNS) -> None:
     """Say which method, searched on what, to use for a target, how sure that is, and what would make it sure."""
     records = existing(runs, name)
@@ -84,13 +84,13 @@ def decide(name: RecordsOf, target: TargetName = None, runs: Runs = DEFAULT_RUNS
         print(decision_text(decision_of(records.folder, one)), end="\n\n")
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def claims(name: RecordsOf, runs: Runs = DEFAULT_RUNS) -> None:
     """Say which of the paper's claims this study's own results support, contradict or cannot tell."""
     print(claims_text(claims_of(existing(runs, name).results())))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def results(
     name: RecordsOf, runs: Runs = DEFAULT_RUNS, output: Annotated[Path | None, typer.Option()] = None
 ) -> None:
@@ -106,7 +106,7 @@ def results(
         raise ValueError(f"--output {str(output)!r}: the file must end in .csv or .parquet")
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def datasets() -> None:
     """List the data sets: which are present, where they were looked for, how to get what is missing."""
     from nastransfer.data.datasets import datasets as catalogue

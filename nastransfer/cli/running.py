@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from nastransfer.cli.conclusion import conclude, time_budget
-from nastransfer.cli.shared import DEFAULT_RUNS, RecordsOf, Runs, Slots, StudyName, app, existing, find_task
+from nastransfer.cli.shared import (
+    DEFAULT_RUNS,
+    START,
+    TIDY,
+    RecordsOf,
+    Runs,
+    Slots,
+    StudyName,
+    app,
+    existing,
+    find_task,
+)
 from nastransfer.report.price import estimate_text
 from nastransfer.study.batch import command_line, ready
 from nastransfer.study.executors.options import RETRY_SECONDS, Options
@@ -23,7 +34,7 @@ STOP_SECONDS = 60.0
 _DEFAULT_WAITS = ",".join(f"{seconds:g}" for seconds in RETRY_SECONDS)
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def study(
     name: StudyName,
     runs: Runs = DEFAULT_RUNS,
@@ -87,7 +98,7 @@ def study(
         raise ValueError(refused)
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def estimate(name: StudyName, runs: Runs = DEFAULT_RUNS, slots: Slots = None) -> None:
     """Say what a study will take before it starts: hours, memory, disk, and what its runs can resolve."""
     asked = Study.load(name)
@@ -95,7 +106,7 @@ def estimate(name: StudyName, runs: Runs = DEFAULT_RUNS, slots: Slots = None) ->
     print(estimate_text(price, predicted_against_actual(asked.records(runs))))
 
 
-@app.command()
+@app.command(rich_help_panel=TIDY)
 def stop(name: RecordsOf, runs: Runs = DEFAULT_RUNS) -> None:
     """Ask whoever runs a study, here or on another machine, to stop as after Ctrl-C; wait until that is done."""
     folder = existing(runs, name).folder
@@ -114,7 +125,7 @@ def stop(name: RecordsOf, runs: Runs = DEFAULT_RUNS) -> None:
     print("stopped; run the study again to go on from here")
 
 
-@app.command()
+@app.command(rich_help_panel=TIDY)
 def retry(
     name: RecordsOf,
     tasks: Annotated[
@@ -132,7 +143,7 @@ def retry(
         print("none of these tasks has failed")
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def tasks(
     name: StudyName,
     runs: Runs = DEFAULT_RUNS,

@@ -18,6 +18,14 @@ app = typer.Typer(
     help="Run a study, see where it stands, read what came out; each command a few calls of the library.",
 )
 
+# How commands are grouped in the help.
+PANELS = START, LOOK, BY_HAND, TIDY = (
+    "Start here",
+    "What came out",
+    "One task by hand",
+    "Stop, tidy up, give away",
+)
+
 Runs = Annotated[Path, typer.Option(help="Folder of all studies.")]
 StudyName = Annotated[str, typer.Argument(help="A shipped study, or a study file (*.yaml).")]
 RecordsOf = Annotated[str, typer.Argument(help="Name of a study below the runs folder.")]
@@ -26,10 +34,19 @@ DEFAULT_RUNS = Path("runs")
 
 
 def existing(runs: Path, name: str) -> StudyRecords:
-    """The records of a study that has some; `ValueError` naming those there are."""
+    """The records of a study that has some, by its name or the path of its folder in `runs`.
+
+    `ValueError` names the nearest one, and those there are.
+    """
     ledger = Ledger(runs)
-    if name not in ledger.studies():
-        raise ValueError(f"no study {name!r} in {runs}; studies there: {ledger.studies() or 'none'}")
+    there = ledger.studies()
+    path = Path(name)
+    if name not in there and path.resolve().parent == runs.resolve():
+        name = path.name
+    if name not in there:
+        near = difflib.get_close_matches(path.name, there, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ";"
+        raise ValueError(f"no study {name!r} in {runs}{hint} studies there: {', '.join(there) or 'none'}")
     return ledger.study(name)
 
 

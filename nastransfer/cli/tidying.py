@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from nastransfer.cli.shared import DEFAULT_RUNS, RecordsOf, Runs, app, existing
+from nastransfer.cli.shared import DEFAULT_RUNS, TIDY, RecordsOf, Runs, app, existing
 from nastransfer.report.price import size
 from nastransfer.study.tidy import garbage, remove
 
 
-@app.command()
+@app.command(rich_help_panel=TIDY)
 def gc(
     name: RecordsOf,
     runs: Runs = DEFAULT_RUNS,
@@ -37,7 +37,7 @@ def gc(
     print(f"removed {total}" + "".join(f"\n  {count} of: {why}" for why, count in counts.items()))
 
 
-@app.command()
+@app.command(rich_help_panel=TIDY)
 def export(
     run: Annotated[
         str, typer.Argument(help="A finished training: its folder, or its name below the runs folder.")

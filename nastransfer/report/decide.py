@@ -13,6 +13,7 @@ from nastransfer.report.arms import Arm, arms_of, baselines_of, trainings
 from nastransfer.report.counterparts import per_search
 from nastransfer.report.gaps import gaps_in_words, gaps_of
 from nastransfer.report.names import RANDOM, listed
+from nastransfer.report.partial_sets import partial_set
 from nastransfer.stats.decision import (
     ALIKE,
     RANDOM_ENOUGH,
@@ -68,7 +69,7 @@ class Decision:
     """The verdict (`choice`, whose arms have the names of the column `pair`) and a row an arm (`DECISION_COLUMNS`).
 
     `missing` says how much of the study is unfinished, None where nothing hints at it; `incomparable` why the costs of
-    searches break no ties, None where they may.
+    searches break no ties, None where they may; `partial` that the target was here in part only, else None.
     """
 
     target: str
@@ -76,6 +77,7 @@ class Decision:
     rows: pl.DataFrame
     missing: str | None = None
     incomparable: str | None = None
+    partial: str | None = None
 
     def row(self, pair: str) -> dict[str, Any]:
         """The row of one arm."""
@@ -121,7 +123,8 @@ def decision(
     rows = [_row(name, found[name], costs[name], choice) for name in order]
     schema = {name: dtype for name, (dtype, _) in DECISION_COLUMNS.items()}
     missing = _missing(trained, frame, planned)
-    return Decision(target, choice, pl.DataFrame(rows, schema), missing, incomparable)
+    partial = partial_set(trained, target)
+    return Decision(target, choice, pl.DataFrame(rows, schema), missing, incomparable, partial)
 
 
 def _trained_on(frame: pl.DataFrame, target: str) -> pl.DataFrame:

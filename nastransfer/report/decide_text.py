@@ -28,7 +28,11 @@ def decision_in_words(decision: Decision) -> list[str]:
     choice = decision.choice
     said = {RECOMMENDED: _recommended, RANDOM_ENOUGH: _random_enough, ALIKE: _alike}
     answer, *more = said.get(choice.verdict, _undecided)(decision)
-    return [f"{set_name(decision.target)}: {answer}", *more, *filter(None, [decision.missing])]
+    return [
+        f"{set_name(decision.target)}: {answer}",
+        *more,
+        *filter(None, [decision.missing, decision.partial]),
+    ]
 
 
 def decision_text(decision: Decision) -> str:

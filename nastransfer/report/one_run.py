@@ -37,7 +37,7 @@ _LABELS = {
     "seconds_weights": "- weights",
     "seconds_architecture": "- architecture",
     "seconds_scoring": "- scoring",
-    "images_seen": "images seen",
+    "images_seen": "images seen, tests included",
     "search_macs": "multiply-adds in all",
     "peak_bytes": "peak memory",
     "collapsed_at": "collapsed at step",
@@ -82,9 +82,9 @@ def run_title(row: Mapping[str, Any]) -> str:
 
 
 def run_label(row: Mapping[str, Any]) -> str:
-    """The same with what tells trainings of one genotype apart: `..., on cifar10, training seed 2`."""
+    """The same with what tells trainings of one genotype apart: `..., on cifar10, augment seed 2`."""
     seed = row.get("augment_seed")
-    return run_title(row) if seed is None else f"{run_title(row)}, training seed {seed}"
+    return run_title(row) if seed is None else f"{run_title(row)}, augment seed {seed}"
 
 
 def run_in_words(row: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ HEADERS = ("kind", "method", "tasks", "done", "work of one", "hours left", "± %
 CAPTION = "The price of what is left of the study"
 RESOLVED_HEADERS = ("target", "searches", "random", "trainings", "RI against random", "between two methods")
 RESOLVED_CAPTION = "What the planned runs can resolve"
-COMPARED_HEADERS = ("", "tasks", "predicted", "actual", "off by")
+COMPARED_HEADERS = ("", "tasks", "predicted", "actual", "actual / predicted")
 COMPARED_CAPTION = "Predicted against actual"
 WALL = "wall"
 # With more than this share of the processor, nobody else used it to speak of.
@@ -163,7 +163,9 @@ def compared_layout(compared: pl.DataFrame) -> TextTable:
             str(row["tasks"]),
             duration(row["predicted_hours"] * _HOUR),
             duration(row["actual_hours"] * _HOUR),
-            NONE if row["error_percent"] is None else f"{row['error_percent']:+.0f}%",
+            f"{row['actual_hours'] / row['predicted_hours']:.2f}"
+            if row["actual_hours"] and row["predicted_hours"]
+            else NONE,
         )
         for row in compared.iter_rows(named=True)
     ]

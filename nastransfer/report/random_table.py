@@ -10,6 +10,7 @@ from nastransfer.report.arms import Arm, baselines, trainings
 from nastransfer.report.cell_text import interval_text, mean_text, number_text
 from nastransfer.report.headroom import headroom
 from nastransfer.report.names import RANDOM, set_name
+from nastransfer.report.partial_sets import partial_set
 from nastransfer.report.text_table import NONE, TextTable, noted
 from nastransfer.stats.spread import brown_forsythe
 
@@ -33,7 +34,7 @@ SPREAD_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "chance_low": (pl.Float64(), "lower end of its 95% interval (chi-squared)"),
     "chance_high": (pl.Float64(), "upper end"),
     "repeated": (pl.Int64(), "genotypes trained with two augment seeds or more, which it is from"),
-    "note": (pl.String(), "why something is missing"),
+    "note": (pl.String(), "why something is missing, and whether the target was here in part only"),
 }
 GENOTYPE_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "study": (pl.String(), "study"),
@@ -117,22 +118,26 @@ def random_genotypes(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _spread(arm: Arm) -> dict[str, Any]:
-    summary, room = arm.summary, headroom(arm.runs)
+    summary, room, partial = arm.summary, headroom(arm.runs), partial_set(arm.runs, arm.target)
     low, high = summary.mean_interval() or (None, None)
     row = {"study": arm.study, "target": arm.target, "n": summary.n, "mean": summary.mean, "std": summary.std}
     row |= {"lowest": min(arm.accuracies), "highest": max(arm.accuracies), "mean_low": low, "mean_high": high}
     if summary.std is not None and summary.mean:
         row["spread_percent"] = 100 * summary.std / summary.mean
     if room is None:
-        return {**row, "note": "one genotype has neither spread nor headroom"}
+        return {**row, "note": _joined("one genotype has neither spread nor headroom", partial)}
     row |= {
         "headroom_percent": room.best_percent,
         "chance_percent": room.noise_percent,
         "repeated": room.repeated,
     }
     if room.noise_ends is None:
-        return {**row, "note": "no genotype was trained with two augment seeds"}
-    return {**row, "chance_low": room.noise_ends[0], "chance_high": room.noise_ends[1]}
+        return {**row, "note": _joined("no genotype was trained with two augment seeds", partial)}
+    return {**row, "chance_low": room.noise_ends[0], "chance_high": room.noise_ends[1], "note": partial}
+
+
+def _joined(*said: str | None) -> str:
+    return "; ".join(filter(None, said))
 
 
 def _line(row: dict[str, Any], mark: str, several: bool) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def test_a_run_is_said_in_words(row: dict[str, Any], title: str, said: str) -> N
 
 
 def test_trainings_of_one_genotype_are_told_apart() -> None:
-    assert run_label(TRAINING) == "DARTS from glyphs (synthetic), p1, seed 4, on digits, training seed 2"
+    assert run_label(TRAINING) == "DARTS from glyphs (synthetic), p1, seed 4, on digits, augment seed 2"
     assert run_label(SEARCH) == run_title(SEARCH)
 
 

@@ -136,7 +136,7 @@ def test_a_better_split_is_named_with_what_it_resolves() -> None:
 
 def test_predicted_against_actual_is_told_beside_it() -> None:
     layout = compared_layout(COMPARED)
-    assert layout.lines[0] == ("search", "4", "30.0 min", "24.0 min", "+25%")
+    assert layout.lines[0] == ("search", "4", "30.0 min", "24.0 min", "0.80")
     assert layout.lines[2] == ("wall time", "14", "36.0 min", "0.0 s", "none")
     assert "Predicted against actual" in estimate_text(estimate(), COMPARED)
     html = estimate_html(estimate(), COMPARED)

@@ -18,6 +18,7 @@ import yaml
 from typer.testing import CliRunner
 
 from nastransfer.cli import app, main
+from nastransfer.cli.shared import PANELS
 from nastransfer.disk import CannotWrite
 from nastransfer.processes import lock
 from nastransfer.study.batch import command_line
@@ -103,8 +104,25 @@ def test_a_task_is_named_by_slug_or_the_beginning_of_its_id(
         command("logs", "mine", "0000")
     with pytest.raises(ValueError, match="nearest: random-"):
         command("logs", "mine", "random-1-to-digit")
-    with pytest.raises(ValueError, match="no study 'other'"):
+    with pytest.raises(ValueError, match=r"no study 'other' in .*; studies there: mine"):
         command("logs", "other", "x")
+
+
+def test_a_study_may_be_named_by_its_folder_and_a_slip_is_pointed_out(
+    records: StudyRecords, command: Callable[..., str]
+) -> None:
+    assert command("status", str(records.folder)) == command("status", "mine")
+    with pytest.raises(ValueError, match=r"no study 'mien' in .*; did you mean 'mine'\? studies there: mine"):
+        command("status", "mien")
+    with pytest.raises(ValueError, match="no study"):
+        command("status", str(records.folder.parent.parent / "mine"))
+
+
+def test_help_begins_with_what_a_newcomer_needs() -> None:
+    names = [one.callback.__name__ for one in app.registered_commands]
+    assert names[:2] == ["study", "estimate"] and len(set(names)) == len(names) == 18
+    groups = [one.rich_help_panel for one in app.registered_commands]
+    assert list(dict.fromkeys(groups)) == list(PANELS)
 
 
 def test_gc_lists_and_removes_only_what_is_in_vain(
