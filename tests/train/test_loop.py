@@ -13,7 +13,6 @@ from nastransfer.train.loop import (
     Tally,
     descend,
     join_single,
-    num_steps,
     train_epoch,
     weight_step,
 )
