@@ -16,6 +16,7 @@ from nastransfer.train.loop import (
     train_epoch,
     weight_step,
 )
+from nastransfer.train.schedule import num_steps
 from nastransfer.train.steps import Diverged
 
 
