@@ -136,8 +136,8 @@ def _spread(arm: Arm) -> dict[str, Any]:
     return {**row, "chance_low": room.noise_ends[0], "chance_high": room.noise_ends[1], "note": partial}
 
 
-def _joined(*said: str | None) -> str:
-    return "; ".join(filter(None, said))
+def _joined(reason: str, partial: str | None) -> str:
+    return reason if partial is None else f"{reason}; {partial[0].lower()}{partial[1:]}"
 
 
 def _line(row: dict[str, Any], mark: str, several: bool) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ def test_a_part_of_a_public_set_is_said_to_be_one() -> None:
     frame = study(*random, *(training("darts1", seed, 31.0 + seed, **about) for seed in (2, 3)))
     assert partial_set(frame, "cifar100") == SAID
     assert SAID in " ".join(decision_text(decision(frame, "cifar100")).split())
-    assert SAID in random_spread(frame)["note"][0]
+    assert f"seeds; h{SAID[1:]}" in random_spread(frame)["note"][0]
 
 
 def test_whole_sets_other_splits_and_own_sets_are_not() -> None:
