@@ -21,7 +21,7 @@ from parts.showing import RUNS_PAGE, figure, heading, plot, refused_in_place, ta
 
 LEAD = (
     "How much do networks drawn **at random** from the search space differ? Where they lie close together a search "
-    "has little to choose from; the best one drawn shows what it can gain at least."
+    "has little to choose from. The best one drawn, less what luck gave it, shows what there is to gain."
 )
 TARGET_HELP = "The set by whose accuracies the genotypes are sorted."
 GENOTYPE_HELP = "Random genotypes of the study, the most accurate on that target first."

@@ -123,20 +123,21 @@ def _compared(reading: Reading) -> pl.DataFrame:
 def first_of(names: list[str]) -> str:
     """The study that can decide most, which is what a visitor most likely came for.
 
-    Intervals come from repeated searches: that with most trainings beyond the first of each method, source and target;
-    where none has any, that with most results.
+    Intervals come from repeated searches: that with most searches trained a method, source and target, on average;
+    where these are as many, that with most results.
     """
     return max(names, key=_results)
 
 
-def _results(name: str) -> tuple[int, int]:
-    """Trainings beyond the first of each arm, and all results; none of what cannot be read: it says so later."""
+def _results(name: str) -> tuple[float, int]:
+    """Searches trained an arm, and all results; none of what cannot be read: it says so later."""
     try:
         own = read(name).own
     except (ValueError, OSError):
-        return 0, 0
-    arms = own.filter(pl.col("source").is_not_null(), kind="augment").select(_ARM)
-    return arms.height - arms.n_unique(), own.height
+        return 0.0, 0
+    searched = own.filter(pl.col("source").is_not_null(), kind="augment")
+    arms = searched.select(_ARM).n_unique()
+    return searched.select(*_ARM, "search_seed").n_unique() / arms if arms else 0.0, own.height
 
 
 def _empty(here: Ledger) -> None:

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from nastransfer.report.arms import by_cells
+from nastransfer.report.counterparts import trained_once
 from nastransfer.report.grid import Sheet, Words
 from nastransfer.report.marks import axis_range, between, interval_bar, key, mean_mark
 from nastransfer.report.names import RANDOM, method_name, set_name
@@ -28,6 +29,7 @@ SEARCHED = "found by searches"
 _LOOKS = {SEARCHED: Look("#CC6677", "hexagon"), RANDOM: method_looks([RANDOM])[RANDOM]}
 _NAMES = {SEARCHED: SEARCHED, RANDOM: method_name(RANDOM)}
 _ROW_PIXELS, _FEWEST = 34, 3
+_ARM = ("method", "preset", "source", "selection", "cells")
 _RESAMPLES = 400  # thousands of runs in a moment; the ends of an interval then vary by a few percent
 
 
@@ -78,6 +80,7 @@ def component_panels(frame: pl.DataFrame) -> list[Panel]:
 
 
 def _searched(runs: pl.DataFrame) -> list[Component]:
+    runs = pl.concat(map(trained_once, runs.partition_by(_ARM, maintain_order=True))) if runs.height else runs
     method, source = runs["method"].to_list(), list(runs.select("source", "selection").iter_rows())
     crossed = list(zip(method, source, strict=True))
     factors: dict[str, Sequence[Hashable]] = {

@@ -12,6 +12,11 @@ def trained_once(runs: pl.DataFrame) -> pl.DataFrame:
     linked = pl.col("origin") == "linked"
     if not runs.select(linked.any()).item():
         return runs
+    # Whichever search came first to a training owns it: under another augment seed that may be another search.
+    together = pl.col("search_seed").min().over("genotype")
+    runs = runs.with_columns(
+        search_seed=pl.when(linked.any().over("genotype")).then(together).otherwise("search_seed")
+    )
     copied = (~linked).any().over(_TRAINING) | ~pl.struct(_TRAINING).is_first_distinct()
     return runs.filter(~(linked & copied))
 

@@ -13,7 +13,7 @@ def partial_set(runs: pl.DataFrame, target: str) -> str | None:
 
     Training and test images together, so that another split of all of them is no part of the set.
     """
-    public = PUBLIC.get(target)
+    public = PUBLIC.get(target.split("-")[0])  # what follows are the options it was opened with
     counted = runs.select(pl.col("n_train") + pl.col("n_test")).to_series().max()
     if public is None or not isinstance(counted, int):
         return None

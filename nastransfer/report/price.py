@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import polars as pl
@@ -151,6 +151,12 @@ def resolved_layout(resolution: Resolved) -> TextTable:
     )
 
 
+def actual_over_predicted(row: Mapping[str, Any]) -> float | None:
+    """Of a row of `predicted_against_actual`; None where nothing was predicted, or nothing took any time."""
+    predicted, actual = row["predicted_hours"], row["actual_hours"]
+    return actual / predicted if predicted and actual else None
+
+
 def compared_layout(compared: pl.DataFrame) -> TextTable:
     """Predicted against actual, from `nastransfer.study.pricing.comparison.predicted_against_actual`."""
     if compared.is_empty():
@@ -163,9 +169,7 @@ def compared_layout(compared: pl.DataFrame) -> TextTable:
             str(row["tasks"]),
             duration(row["predicted_hours"] * _HOUR),
             duration(row["actual_hours"] * _HOUR),
-            f"{row['actual_hours'] / row['predicted_hours']:.2f}"
-            if row["actual_hours"] and row["predicted_hours"]
-            else NONE,
+            NONE if (ratio := actual_over_predicted(row)) is None else f"{ratio:.2f}",
         )
         for row in compared.iter_rows(named=True)
     ]

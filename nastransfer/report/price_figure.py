@@ -10,7 +10,7 @@ import polars as pl
 from nastransfer.report.grid import Sheet, Words
 from nastransfer.report.marks import key
 from nastransfer.report.names import method_name
-from nastransfer.report.price import WALL, price_table
+from nastransfer.report.price import WALL, actual_over_predicted, price_table
 from nastransfer.report.style import NEUTRAL, Look, empty_figure, method_looks
 from nastransfer.report.times import duration
 
@@ -68,7 +68,7 @@ def compared_figure(compared: pl.DataFrame) -> go.Figure:
     names = ["wall time" if row["kind"] == WALL else row["kind"] for row in rows]
     said = [
         f"{name}: predicted {duration(_HOUR * row['predicted_hours'])}, actual {duration(_HOUR * row['actual_hours'])}"
-        + ("" if row["error_percent"] is None else f" ({row['error_percent']:+.0f}%)")
+        + ("" if (ratio := actual_over_predicted(row)) is None else f" ({ratio:.2f} times)")
         for name, row in zip(names, rows, strict=True)
     ]
     keys = [key("predicted", _PREDICTED), key("actual", _ACTUAL)]

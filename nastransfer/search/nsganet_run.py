@@ -122,8 +122,8 @@ class Evolution(Run[SearchStep]):
         """Where the search stands: the best so far, the population of the last whole generation, the front."""
         known = [*self._members, *zip(self._asked, self._told, strict=False)]
         members = self._members or known
-        # Before the first network is judged there is the population that was drawn.
-        shares = edge_shares([genotype for genotype, _ in members] or self._asked)
+        # Until the first generation is judged, the population is what was drawn.
+        shares = edge_shares([genotype for genotype, _ in self._members] or self._asked)
         mixture = {kind: table.round(6).tolist() for kind, table in shares.items()}
         if not known:
             entropy = mean_entropy_of(shares)

@@ -120,6 +120,17 @@ def test_the_study_that_can_decide_is_shown_first(runs: Path) -> None:
     assert counts == [10, 9]
 
 
+def test_a_study_of_repeated_searches_comes_before_a_larger_one_of_single_ones(runs: Path) -> None:
+    for name in ("single", "twice"):
+        records = write_example(runs, leave=14, name=name)
+        for place, task in enumerate(records.plan()):
+            if "-3-to-" not in task.slug if name == "single" else task.kind == "augment":
+                finish(records, task, place)
+    assert opened().query_params["study"] == "twice"
+    counts = [Ledger(runs).study(name).status().total("done") for name in ("single", "twice")]
+    assert counts == [12, 9]
+
+
 def test_the_page_goes_on_while_results_come_in(runs: Path) -> None:
     records = write_example(runs, leave=2)
     app = opened()

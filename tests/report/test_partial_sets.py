@@ -16,6 +16,7 @@ def test_a_part_of_a_public_set_is_said_to_be_one() -> None:
     random = [training("random", draw, 30.0 + draw, **about) for draw in range(3)]
     frame = study(*random, *(training("darts1", seed, 31.0 + seed, **about) for seed in (2, 3)))
     assert partial_set(frame, "cifar100") == SAID
+    assert "60,000" in (partial_set(frame, "cifar100-split40-40-20") or "")
     assert SAID in " ".join(decision_text(decision(frame, "cifar100")).split())
     assert f"seeds; h{SAID[1:]}" in random_spread(frame)["note"][0]
 

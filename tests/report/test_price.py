@@ -159,7 +159,7 @@ def test_bars_of_predicted_and_actual_lie_side_by_side() -> None:
     figure = compared_figure(COMPARED)
     bars = [trace for trace in figure.data if trace.type == "bar"]
     assert [list(trace.x) for trace in bars] == [[0.5, 1.0, 0.6], [0.4, 1.25, 0.0]]
-    assert "search: predicted 30.0 min, actual 24.0 min (+25%)" in figure.layout.meta["alt"]
+    assert "search: predicted 30.0 min, actual 24.0 min (0.80 times)" in figure.layout.meta["alt"]
     assert "Nothing to compare yet" in compared_figure(COMPARED.clear()).layout.meta["alt"]
 
 

@@ -62,11 +62,15 @@ def best_pair_beats_random(given: Evidence) -> Rule:
 
 def spread_grows(given: Evidence) -> Rule:
     """Spread of random sampling over the target's size: relative deviations from the median, a line through them."""
-    sides = [(cell, side) for cell in _sized(given.random) if (side := log_spread(cell.top1)) is not None]
-    contrast = trend([(math.log(cell.target_images or 1), side) for cell, side in sides]) if sides else None
+    cells = _sized(tuple(cell for cell in given.random if log_spread(cell.top1) is not None))
+    sides = [
+        (math.log(cell.target_images or 1), side)
+        for cell in cells
+        if (side := log_spread(cell.top1)) is not None
+    ]
+    contrast = trend(sides) if sides else None
     if contrast is None:
         return "3 random runs or more on each of two targets, one 3 times the other"
-    cells = tuple(cell for cell, _ in sides)
     return Comparison(
         f"relative spread of random sampling, {_ends(cells, 1)}", "above", contrast, SPREAD_MARGIN, cells
     )

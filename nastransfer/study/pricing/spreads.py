@@ -86,7 +86,9 @@ def _arms(frame: pl.DataFrame, searched: bool) -> Iterator[Sequence[float]]:
     if searched:
         trained = trained.filter(pl.col("search_seed").is_not_null())
     keys = [*_ARM, "augment_seed"]
+    # What several searches found is trained once, and says nothing of how much they differ.
     once = trained.unique([*keys, "search_seed"], maintain_order=True)
+    once = once.unique([*keys, "genotype"], maintain_order=True) if searched else once
     for _, arm in once.group_by(keys, maintain_order=True):
         yield arm["top1_last"].to_list()
 

@@ -213,6 +213,9 @@ def test_targets_of_nearly_one_size_say_nothing_of_scale(claim: str) -> None:
 
     assert verdict_on(claim, frame(16_000))["verdict"] == NOT_TESTABLE
     assert verdict_on(claim, frame(50_000))["verdict"] == SUPPORTED
+    small = study(*(training("random", draw, 50.0 + draw, target="mit67", n_train=500) for draw in range(2)))
+    beside = verdict_on("spread_grows", pl.concat([frame(16_000), small]))
+    assert beside["verdict"] == NOT_TESTABLE, "two runs show no spread, so their target is none of them"
 
 
 def test_a_study_without_any_training_lacks_it() -> None:
