@@ -68,7 +68,7 @@ def test_states_from_start_to_result(records: StudyRecords) -> None:
 
 def test_a_killed_attempt_is_pending_and_taken_up_in_its_place(records: StudyRecords, tmp_path: Path) -> None:
     code = (
-        "import os, signal; from tests.study.test_ledger import *;"
+        "import signal; from tests.study.test_ledger import MACHINE, Ledger, task;"
         f"records = Ledger({str(tmp_path / 'runs')!r}).study('mine'); attempt = records.open_attempt(task(1));"
         "attempt.start(task(1), MACHINE); print(attempt.folder.name, flush=True); signal.pause()"
     )

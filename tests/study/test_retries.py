@@ -25,8 +25,8 @@ from nastransfer.study.plan import Task
 
 ROOT = Path(__file__).parents[2]
 RUN = (
-    "import sys; from nastransfer.study.executors import process, runner; from tests.study.acting import *;"
-    "from nastransfer.study.executors.run import Options, run;"
+    "import sys; from nastransfer.study.executors import process, runner;"
+    "from nastransfer.study.executors.run import Options, run; from nastransfer.study.ledger import Ledger;"
     "process.MODULE = 'tests.study.acting'; process.STOP_SECONDS = 600; runner.BUSY_PAUSE_SECONDS = 0.2;"
     "records = Ledger(sys.argv[1]).study('acted'); run(records, records.plan(), 2, Options(2))"
 )

@@ -194,7 +194,7 @@ def test_faults_at_random_points_change_nothing(
 def test_nobody_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
     """Nor is anything lost: the same training goes on from what was saved."""
     code = (
-        "from pathlib import Path; import sys; from tests.train.test_elastic import *; "
+        "from pathlib import Path; import sys; from tests.train.test_elastic import LONG, Group, job, rank_steps; "
         "steps = rank_steps(job(Path(sys.argv[1]), LONG), Group(2)); "
         "[print(step.epoch, flush=True) for step in steps]"
     )

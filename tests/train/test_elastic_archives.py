@@ -76,7 +76,7 @@ def job(root: Path, folder: Path, epochs: int) -> Job:
 def killed_in_the_middle(root: Path, folder: Path, epochs: int, seconds: float) -> int:
     """Starts the training in another process and kills that, so long after its first epoch; epochs it has told."""
     code = (
-        "from pathlib import Path; import sys; from tests.train.test_elastic_archives import *; "
+        "from pathlib import Path; import sys; from tests.train.test_elastic_archives import Group, job, rank_steps; "
         "steps = rank_steps(job(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])), Group(2)); "
         "[print(step.epoch, flush=True) for step in steps]"
     )
