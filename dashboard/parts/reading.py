@@ -57,7 +57,7 @@ class Reading:
 
 def ledger() -> Ledger:
     """Of the runs folder that the dashboard was started on."""
-    return Ledger(os.environ.get(RUNS_VARIABLE, "runs"))
+    return Ledger(os.environ.get(RUNS_VARIABLE) or "runs")
 
 
 def read(name: str) -> Reading:
