@@ -11,7 +11,7 @@ import streamlit as st
 from nastransfer.report.run_list import FILTERS, filtered, option_name, options, run_list
 from nastransfer.report.sheets import csv_text
 from parts.one_run import show_run
-from parts.picking import choice, pick
+from parts.picking import REFRESH_SECONDS, choice, pick
 from parts.reading import Reading, ledger, status
 from parts.showing import downloads, heading, open_run
 
@@ -45,7 +45,9 @@ def main() -> None:
         st.info("No run of this study has finished yet. This page lists each as soon as it has.")
     else:
         st.fragment(_list)(reading)
-    _without_result(reading)
+    finished = status(str(ledger().root), reading.name).finished
+    # A failure is no result: the page is not drawn anew for it.
+    st.fragment(_without_result, run_every=None if finished else REFRESH_SECONDS)(reading)
 
 
 def _list(reading: Reading) -> None:

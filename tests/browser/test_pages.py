@@ -114,6 +114,19 @@ def test_a_page_of_figures_draws_a_new_result_by_itself_and_stays_as_it_was(
         expect(page.locator("details[open] .nt-table").first).to_be_visible()
 
 
+def test_the_list_of_runs_shows_a_failure_by_itself(
+    browser: Browser, serve: Callable[[Path], AbstractContextManager[str]], tmp_path: Path
+) -> None:
+    records = write_example(tmp_path / "runs", leave=1)
+    with serve(tmp_path / "runs") as address, page_at(browser, f"{address}runs") as page:
+        wait_until_drawn(page)
+        expect(page.get_by_text("Without a result")).to_have_count(0)
+        last = records.open_attempt(records.plan()[-1])
+        last.start(records.plan()[-1], {})
+        last.fail("ValueError: no images", "trace")
+        expect(page.get_by_text("1 failed, 0 could not be read.")).to_be_visible(timeout=30 * SECONDS)
+
+
 def test_the_study_stays_chosen_from_page_to_page(browser: Browser, dashboard: str) -> None:
     with page_at(browser, f"{dashboard}?study=quickstart") as page:
         wait_until_drawn(page)
