@@ -27,7 +27,12 @@ def write_example(runs: Path, *, leave: int = 0, name: str = "quickstart") -> St
 
 
 def finish(
-    records: StudyRecords, task: Task, place: int, history: pl.DataFrame | None = None, **changed: Any
+    records: StudyRecords,
+    task: Task,
+    place: int,
+    history: pl.DataFrame | None = None,
+    linked_to: str | None = None,
+    **changed: Any,
 ) -> Attempt:
     """Publish a result for a task: an accuracy of 60 to 70 percent made from `place`; `changed` overrides numbers."""
     attempt = records.open_attempt(task)
@@ -41,7 +46,7 @@ def finish(
         numbers |= {"top1_last": top1, "top1_best": top1, "cells": 4, "channels": 8, "n_test": TEST_IMAGES}
     if history is not None:
         attempt.write_frame("history", history)
-    values = {"task_id": task.id, "result_key": task.id, "linked_to": None}
+    values = {"task_id": task.id, "result_key": task.id, "linked_to": linked_to}
     attempt.publish({**values, "labels": labels, "numbers": numbers | changed})
     return attempt
 

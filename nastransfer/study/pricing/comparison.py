@@ -71,11 +71,8 @@ def predicted_against_actual(records: StudyRecords) -> pl.DataFrame:
     The row of wall time is there once all that was predicted is finished.
     """
     kept = kept_estimate(records)
-    rows = (
-        records.results()
-        .with_columns(task=pl.col("run").str.extract(TASK_ID))
-        .filter(pl.col("origin") == "own")
-    )
+    finished = records.results().with_columns(task=pl.col("run").str.extract(TASK_ID))
+    rows = finished.filter(pl.col("origin") == "own")
     if kept is None or rows.is_empty():
         return pl.DataFrame(schema=_SCHEMA)
     predicted = pl.DataFrame({"task": list(kept["seconds"]), "predicted": list(kept["seconds"].values())})
@@ -87,9 +84,10 @@ def predicted_against_actual(records: StudyRecords) -> pl.DataFrame:
     )
     compared = [_row(*values) for values in sums.iter_rows()]
     compared.append(_row("total", both.height, float(both["predicted"].sum()), float(both["seconds"].sum())))
-    if both.height == len(kept["seconds"]):
+    # A task that took another's result (linked) is finished, though no work of its own is recorded.
+    if kept["seconds"].keys() <= set(finished["task"]):
         busy = _busy_seconds(records, kept["seconds"])
-        compared.append(_row("wall", both.height, kept["wall_hours"] * _HOUR, busy))
+        compared.append(_row("wall", len(kept["seconds"]), kept["wall_hours"] * _HOUR, busy))
     return pl.DataFrame(compared, _SCHEMA)
 
 
