@@ -23,7 +23,10 @@ from nastransfer.report.ranks import NOTHING, Agreement, agreements
 from nastransfer.report.style import Look, empty_figure, target_looks
 
 TITLE = "Descriptors against rank agreement"
-NOTE = "A mark for each source and target: Kendall's tau-b over the same random genotypes, 95% interval."
+NOTE = (
+    "A mark for each source and target: Kendall's tau-b over the same random genotypes, 95% interval; side by side "
+    "only to be seen."
+)
 
 NO_SIZES = (
     "No descriptor yet of a source whose rank agreement is known: results say images and classes of sources that were "

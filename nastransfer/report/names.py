@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 RANDOM = "random"
@@ -23,6 +24,7 @@ METHODS = {
 
 # Data sets without any real image; a test holds it against the catalogue, which this room must not open.
 SYNTHETIC = frozenset({"glyphs"})
+_SPLIT = re.compile(r"-split(?=\d+-\d+-\d+|nas_benchmark)")
 
 
 def method_name(method: str | None) -> str:
@@ -36,10 +38,14 @@ def method_with(method: str | None, *marks: str | None) -> str:
 
 
 def set_name(dataset: str | None) -> str:
-    """The data set, marked where its images are synthetic."""
+    """The data set with the options it was opened with (`scene15, split 40-40-20`), marked where it is synthetic."""
     if dataset is None:
         return "unknown data set"
-    return f"{dataset} (synthetic)" if dataset in SYNTHETIC else dataset
+    name, called = dataset.split("-")[0], _SPLIT.sub(", split ", dataset)
+    if name not in SYNTHETIC:
+        return called
+    options = called.removeprefix(name).lstrip("-, ")
+    return ", ".join(filter(None, [f"{name} (synthetic)", options]))
 
 
 def source_name(source: str | None, selection: str | None) -> str:

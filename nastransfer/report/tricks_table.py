@@ -45,6 +45,7 @@ EMPTY = (
     "or cutout. A study file asks for them under also, with feeds: tricks; the study ablations has all of them."
 )
 _EVERY = "all of them"
+_ALIKE = "every genotype changed by as much, which shows no noise"
 _ARM = ("method", "preset", "source", "selection")
 _GENOTYPE = (*_ARM, "search_seed", "genotype")
 _TAIL = 0.025
@@ -97,7 +98,7 @@ def _gain(both: pl.DataFrame) -> dict[str, Any]:
     ends = found.limits(_TAIL)
     low, high = (None, None) if ends is None else map(found.percent, ends)
     gain = {"gain_percent": found.percent(found.estimate), "gain_low": low, "gain_high": high}
-    return {**row, **gain, "note": found.reason}
+    return {**row, **gain, "note": _ALIKE if side.spread == 0.0 else found.reason}
 
 
 def _line(row: dict[str, Any], mark: str, several: bool) -> tuple[str, ...]:

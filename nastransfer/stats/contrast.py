@@ -19,6 +19,8 @@ from nastransfer.stats.improvement import percent_change as percent
 from nastransfer.stats.sample import sample, t_quantile
 
 MOST_RUNS = 1_000_000
+# Of an accuracy in percent: one image of 14 million is 7e-6.
+_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -138,11 +140,17 @@ def log_mean(top1: Iterable[float | None]) -> Side | None:
 
 
 def log_gain(before: Sequence[float], after: Sequence[float]) -> Side | None:
-    """The mean of log(after / before), accuracies of the same genotypes in the same order; None without any above 0."""
-    gains = [math.log(new / old) for old, new in zip(before, after, strict=True) if old > 0.0 and new > 0.0]
-    if not gains:
+    """The mean of log(after / before), accuracies of the same genotypes in the same order; None without any above 0.
+
+    Where all changed by as many images, their gains differ only by what they started from: their spread is 0.
+    """
+    pairs = [(old, new) for old, new in zip(before, after, strict=True) if old > 0.0 and new > 0.0]
+    if not pairs:
         return None
+    gains = [math.log(new / old) for old, new in pairs]
     spread = statistics.stdev(gains) if len(gains) >= FEWEST_RUNS else None
+    if spread is not None and is_flat(round(new - old, _DIGITS) for old, new in pairs):
+        spread = 0.0
     return Side(statistics.fmean(gains), spread, len(gains))
 
 

@@ -18,11 +18,14 @@ class Sample:
     std: float | None
 
     def mean_interval(self, confidence: float = 0.95) -> tuple[float, float] | None:
-        """Student's t interval of the mean; None with one run, or where all runs are equal (they show no noise)."""
+        """Student's t interval of the mean; None with one run, or where all runs are equal (they show no noise).
+
+        What lies below 0 or above 100 is cut off: no mean accuracy is there, so the interval covers it as often.
+        """
         if not self.std:
             return None
         half = t_quantile(self.n - 1, confidence) * self.std / math.sqrt(self.n)
-        return self.mean - half, self.mean + half
+        return max(0.0, self.mean - half), min(self.mean + half, 100.0)
 
     @property
     def log_mean_variance(self) -> float:

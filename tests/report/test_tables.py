@@ -11,7 +11,6 @@ import pytest
 
 from nastransfer.report.arms import TARGET_TEST_SEEN
 from nastransfer.report.baselines_table import ri_by_baseline
-from nastransfer.report.names import SYNTHETIC, listed, method_name, source_name
 from nastransfer.report.tables import HEADERS, RI_COLUMNS, ri_html, ri_markdown, ri_table, ri_text
 from nastransfer.stats.improvement import relative_improvement
 from nastransfer.study import plan
@@ -261,21 +260,6 @@ def test_markdown_escapes_names() -> None:
     assert "<script" not in row
     assert all(f"\\{sign}" in row for sign in "`*_[]$|")
     assert ri_markdown(ri_table(results_frame([]))).startswith("Nothing to compare yet")
-
-
-def test_names() -> None:
-    assert (method_name("darts1"), method_name("darts2")) == ("DARTS (1st order)", "DARTS")
-    assert method_name("own-method") == "own-method"
-    assert source_name("imagenet1k", "imagenet1k-p1") == "imagenet1k, p1"
-    assert source_name("glyphs", "all") == "glyphs (synthetic)"
-    assert [listed(range(n)) for n in range(4)] == ["", "0", "0 and 1", "0, 1 and 2"]
-
-
-def test_synthetic_sets_are_those_of_the_catalogue() -> None:
-    from nastransfer.data.datasets import datasets
-
-    catalogue = datasets()
-    assert set(catalogue.filter("synthetic")["name"]) == SYNTHETIC
 
 
 def test_the_frames_columns_used_here_exist() -> None:

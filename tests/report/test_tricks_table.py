@@ -58,6 +58,14 @@ def test_one_genotype_has_no_interval_and_the_note_says_why() -> None:
     assert tricks_layout(table).lines[0][-1] == "none [1]"
 
 
+def test_genotypes_that_changed_by_as_many_images_have_no_interval() -> None:
+    rows = [*both_ways("random", 0, 98.2, 98.4), *both_ways("random", 1, 98.6, 98.8)]
+    table = tricks(study(*rows))
+    (row,) = table.to_dicts()
+    assert row["gain_percent"] == pytest.approx(0.203, abs=1e-3) and row["gain_low"] is None
+    assert row["note"] == "every genotype changed by as much, which shows no noise"
+
+
 def test_without_the_plain_training_nothing_is_compared() -> None:
     trick_only = both_ways("random", 0, 50.0, 55.0)[1:]
     assert tricks_layout(tricks(study(*trick_only))).below == (EMPTY,)

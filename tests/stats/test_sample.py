@@ -27,6 +27,13 @@ def test_mean_interval_is_students() -> None:
     assert sample("arm", values).mean_interval(0.9) == pytest.approx(expected)
 
 
+def test_mean_interval_ends_where_accuracies_do() -> None:
+    """12.706 standard errors of 20 reach far beyond both ends."""
+    assert sample("arm", [30.0, 70.0]).mean_interval() == (0.0, 100.0)
+    low, high = sample("arm", [98.0, 99.0]).mean_interval() or (0.0, 0.0)
+    assert low == pytest.approx(98.5 - 12.7062 * 0.5, abs=1e-3) and high == 100.0
+
+
 @pytest.mark.parametrize("values", [[70.0], [70.0, 70.0]])
 def test_runs_without_noise_give_no_interval(values: list[float]) -> None:
     assert sample("arm", values).mean_interval() is None
