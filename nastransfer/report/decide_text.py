@@ -183,13 +183,14 @@ def _cost(row: dict[str, Any]) -> str:
     return f"One search took {cost}." if cost != "not recorded" else "What a search cost was not recorded."
 
 
-def _search_cost(row: dict[str, Any]) -> str:
+def _search_cost(row: dict[str, Any], unit: str = " multiply-adds") -> str:
+    """Time and multiply-adds; the latter without `unit` where room is short and a legend says what they are."""
     if row["method"] == RANDOM:
         return "none"
     seconds, macs = row["search_seconds"], row["search_macs"]
     said = [
         duration(seconds) if seconds is not None else "",
-        f"{macs:.1e} multiply-adds" if macs is not None else "",
+        f"{macs:.1e}{unit}" if macs is not None else "",
     ]
     return ", ".join(filter(None, said)) or "not recorded"
 
@@ -207,15 +208,15 @@ def _cells(row: dict[str, Any], mark: str = "") -> tuple[str, ...]:
         _interval(row["ri_low"], row["ri_high"]),
         " ".join(expected),
         _chance(row["p_best"]),
-        _search_cost(row),
+        _search_cost(row, unit=""),
         f"{verdict}{mark}",
     )
 
 
 def _in_a_line(row: dict[str, Any]) -> str:
-    pair, n, ri, interval, expected, p_best, search, verdict = _cells(row)
+    pair, n, ri, interval, expected, p_best, _, verdict = _cells(row)
     measured = f"RI {ri}% ({interval})" if interval != "none" else f"RI {ri}%"
-    said = [f"n {n}", measured, f"expected {expected}", f"P(best) {p_best}", f"one search {search}"]
+    said = [f"n {n}", measured, f"expected {expected}", f"P(best) {p_best}", f"one search {_search_cost(row)}"]
     told = "; ".join(part for part in said if "none" not in part)
     note = f" ({row['note']})" if row["note"] is not None else ""
     return f"{pair}: {verdict}; {told}{note}"

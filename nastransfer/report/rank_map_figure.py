@@ -18,6 +18,8 @@ NOTE = (
 )
 
 _CELL_PIXELS, _LINE_PIXELS = 40, 17
+# Plotly takes the room of the labels below and of the colour bar from that of the cells.
+_BELOW_PIXELS = 80
 # Targets up to which a phone has room for an interval in one line of a cell, and at all.
 _MOST_IN_LINE, _MOST_WITH_INTERVALS = 3, 5
 _DARK_UP_TO = 0.55
@@ -40,7 +42,7 @@ def rank_agreement_map(frame: pl.DataFrame) -> go.Figure:
     lines = max(row.count("<br>") + 1 for row in rows)
     broken = _MOST_IN_LINE < len(targets) <= _MOST_WITH_INTERVALS
     cell = _CELL_PIXELS + (12 if broken else 0)
-    height = max(max(cell, _LINE_PIXELS * lines + 4) * len(sources), 60)
+    height = max(max(cell, _LINE_PIXELS * lines + 4) * len(sources), 60) + _BELOW_PIXELS
     title = f"rows: source, columns: target\n{how_many(one.found.n for one in found)} genotypes"
     sheet = Sheet(words, [title], [height], between=74)
     sheet.add(1, _heat(found, sources, targets))

@@ -68,7 +68,7 @@ COLUMNS: dict[str, tuple[pl.DataType, str]] = {
         pl.Float64(),
         "mean entropy (nats) of the architecture distribution before the first step",
     ),
-    "entropy_end": (pl.Float64(), "the same after the last step"),
+    "entropy_end": (pl.Float64(), "mean entropy (nats) of the architecture distribution after the last step"),
     "precision": (pl.String(), "number format of the training: fp32, bf16"),
     "device": (pl.String(), "hardware the run used"),
     "threads": (pl.Int64(), "CPU threads the run used"),
