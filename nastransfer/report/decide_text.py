@@ -216,7 +216,13 @@ def _cells(row: dict[str, Any], mark: str = "") -> tuple[str, ...]:
 def _in_a_line(row: dict[str, Any]) -> str:
     pair, n, ri, interval, expected, p_best, _, verdict = _cells(row)
     measured = f"RI {ri}% ({interval})" if interval != "none" else f"RI {ri}%"
-    said = [f"n {n}", measured, f"expected {expected}", f"P(best) {p_best}", f"one search {_search_cost(row)}"]
+    said = [
+        f"n {n}",
+        measured,
+        f"expected {expected}",
+        f"P(best) {p_best}",
+        f"one search {_search_cost(row)}",
+    ]
     told = "; ".join(part for part in said if "none" not in part)
     note = f" ({row['note']})" if row["note"] is not None else ""
     return f"{pair}: {verdict}; {told}{note}"
