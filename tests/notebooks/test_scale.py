@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nastransfer.study.record_sizes import record_sizes
 from tests.notebooks.test_notebooks import ROOT, figures, run
 
 LIGHT = {"tasks": 1_500, "done_share": 0.02}
@@ -21,6 +22,8 @@ def test_the_papers_study_is_counted_priced_and_rehearsed(tmp_path: Path) -> Non
         **LIGHT,
     )
     assert figures(notebook) == 1
+    measured = record_sizes(ROOT / "runs")
+    assert set(measured["kind"]) == {"proxy", "search", "augment"}
     shown = str(notebook.cells)
     for said in (
         "as stated: 400 images a second",
@@ -29,7 +32,7 @@ def test_the_papers_study_is_counted_priced_and_rehearsed(tmp_path: Path) -> Non
         "hours on 96",
         "efficiency of 0.8, as stated",
         "0.375 days",
-        "of known-cifar, methods-cifar",
+        *(f"of {studies}" for studies in measured["studies"]),
         "every result read",
     ):
         assert said in shown, said
