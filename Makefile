@@ -1,5 +1,6 @@
 # The project's commands. `make` lists them. All of them create and reuse the environment in .venv.
-#   PYTHON=python3.12                     which interpreter makes the environment (3.11 or newer)
+#   PYTHON=python3.12                     which interpreter makes the environment (3.11 or newer); an existing one keeps
+#                                         its own where this is not given, whatever else the shell has activated
 #   VENV_FLAGS=--system-site-packages     use the torch and torchvision that this interpreter has
 #   STUDY=small-cifar  STUDY_FLAGS=...    what `make study` runs
 #   ARGS=...                              more arguments for pytest (test, campaign) or the benchmarks (bench)
@@ -7,7 +8,7 @@
 VENV ?= .venv
 VENV_FLAGS ?=
 ifndef PYTHON
-PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+PYTHON := $(shell for python in "$(VENV)/bin/python" python3 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 endif
 BIN := $(VENV)/bin

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -69,6 +70,24 @@ def environment_python(venv: Path) -> Path:
     return venv / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
+def maker_of(venv: Path) -> Path:
+    """The file that says which interpreter made the environment."""
+    return venv / "made-by"
+
+
+def hand_over(venv: Path) -> None:
+    """Where the environment's own Python runs this, as in a shell that has activated it, let its maker go on.
+
+    Which environment is made and whether it is up to date then does not hang on the shell. Does not return if it does.
+    """
+    maker = maker_of(venv)
+    if Path(sys.prefix).resolve() != venv.resolve() or not maker.is_file():
+        return
+    python = maker.read_text(encoding="utf-8")
+    if Path(python).exists():
+        os.execv(python, [python, "-P", __file__, *sys.argv[1:]])
+
+
 def look_at_disk(folder: Path) -> None:
     """Say what an installation from nothing takes; `InstallError` where it does not fit."""
     free = shutil.disk_usage(folder).free / 2**30
@@ -101,6 +120,7 @@ def create(venv: Path, flags: list[str]) -> None:
     if SHARED in flags and sys.prefix != sys.base_prefix:
         share_parent(venv)
     mark.write_text(origin, encoding="utf-8")
+    maker_of(venv).write_text(sys.executable, encoding="utf-8")
 
 
 def share_parent(venv: Path) -> None:
@@ -162,6 +182,7 @@ def main() -> None:
     if sys.version_info < OLDEST_PYTHON:
         sys.exit(f"[install] Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     venv: Path = options.venv.absolute()
+    hand_over(venv)
     started = time.monotonic()
     stamp, key = venv / "installed", environment_key(options.venv_flags)
     try:

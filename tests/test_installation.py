@@ -17,6 +17,8 @@ from nastransfer import bootstrap
 from tests.test_layers import DASHBOARD, PACKAGE, imports
 
 ROOT = Path(__file__).resolve().parent.parent
+# A shell in which no environment is activated, and where pip reaches nothing, should it be asked.
+UNTOUCHED = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PIP_NO_INDEX": "1"}
 
 
 def ranges() -> dict[str, Requirement]:
@@ -132,3 +134,17 @@ def test_make_names_the_commands_and_refuses_an_old_python() -> None:
     refused = subprocess.run(old, cwd=ROOT, capture_output=True, text=True, check=False)
     assert refused.returncode != 0
     assert "older than Python 3.11" in refused.stderr
+
+
+@pytest.mark.parametrize("activated", [False, True])
+def test_an_environment_is_kept_whatever_the_shell_has_activated(tmp_path: Path, activated: bool) -> None:
+    """Made by this Python; make finds another on the path, or is given the environment's own, as if it were there."""
+    environment = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+    bootstrap.maker_of(environment).write_text(sys.executable, encoding="utf-8")
+    (environment / "installed").write_text(bootstrap.environment_key(""), encoding="utf-8")
+    python = [f"PYTHON={bootstrap.environment_python(environment)}"] if activated else []
+    command = ["make", "install", f"VENV={environment}", "VENV_FLAGS=", *python]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=UNTOUCHED)
+    assert done.stdout.splitlines()[-1] == "[install] env is up to date"
+    assert not (environment / "made-for").exists(), "nothing was made"
