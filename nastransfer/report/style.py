@@ -18,6 +18,8 @@ TEMPLATE = "nastransfer"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 NEUTRAL = "#7F7F7F"
 _TEXT, _LIGHT_TEXT = "#222222", "#E6E6E6"
+# In a drawn figure: paper, plots and the legend's box; not the labels that have a colour of their own.
+_BEHIND = ".main-svg,.bglayer rect.bg,.legend rect.bg"
 
 DASHES = ("solid", "dash", "dot", "dashdot", "12px,3px", "12px,3px,3px,3px")
 """Lines differ in these too, for print in grey."""
@@ -181,7 +183,7 @@ def dark_page_css(page: str) -> str:
     known = [*COLOURS, *_TARGET_COLOURS, *(look.colour for look in _METHOD_LOOKS.values())]
     swaps = {colour: _seen_on_dark(colour) for colour in [*known, *map(darker, known)]}
     rules = [
-        f"{figure} :is(.main-svg,rect.bg){{background:transparent!important;fill:transparent!important}}",
+        f"{figure} :is({_BEHIND}){{background:transparent!important;fill:transparent!important}}",
         f"{figure} text[style*='fill: {_as_written(_TEXT)}']:not(.hoverlayer *){{fill:{_LIGHT_TEXT}!important}}",
     ]
     for colour, light in swaps.items():

@@ -43,8 +43,11 @@ CELL_TITLES = (("normal", "normal cell"), ("reduce", "reduction cell"))
 CLASSES, CHANNELS, CELLS, RESOLUTION = 10, 36, 20, 32
 """The standard network that sizes are stated for: that of the DARTS paper on CIFAR-10."""
 
-INK, PAPER, INPUT, JOIN, OUTLINE = "#222222", "#ffffff", "#dddddd", "#999999", "#666666"
-"""Text and fill of nodes, fill of inputs and output, lines to the output, and the outlines of nodes."""
+INK, PAPER, INPUT, JOIN, OUTLINE = "#000000", "#ffffff", "#dddddd", "#999999", "#666666"
+"""Text and fill of nodes, fill of inputs and output, lines to the output, and the outlines of nodes.
+
+The text is not of the colour that figures have on the page, which dark pages turn light.
+"""
 _FONT = "Arial,'Helvetica Neue',Helvetica,'Liberation Sans',sans-serif"
 _LETTER, _PADDING = 6.0, 6
 

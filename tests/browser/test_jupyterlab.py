@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.contrast import contrast
 from tests.browser.serving import ROOT, wait_for
 
 pytestmark = pytest.mark.browser
@@ -123,15 +123,7 @@ def contrast_of_title(page: Page) -> float:
             const fill = getComputedStyle(part).backgroundColor;
             if (fill && !fill.endsWith(', 0)')) return fill;
         }}""")
-    dark, light = sorted(map(_luminance, (text, behind)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    """Of `rgb(r, g, b)`, relative to white."""
-    shares = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in shares]
-    return sum(weight * one for weight, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return contrast(text, behind)
 
 
 def test_a_notebook_runs_whole_and_its_slider_draws_anew(browser: Browser, tmp_path: Path) -> None:
