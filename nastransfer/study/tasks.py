@@ -238,6 +238,8 @@ def augment_task(
         raise ValueError(
             "augment needs exactly one of 'search' (a search task's id), 'genotype' (its text) and 'known' (a name)"
         )
+    if genotype.strip().isidentifier():
+        raise ValueError(f"'genotype' takes the text Genotype(...); the name {genotype!r} belongs to 'known'")
     if not genotype and (method or draw is not None):
         raise ValueError(
             "'method' and 'draw' describe a given genotype; searches and known networks say their own"
