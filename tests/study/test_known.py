@@ -86,7 +86,9 @@ def test_a_task_has_one_origin() -> None:
     for given in ({"known": "DARTS_V2", "genotype": str(known_genotype("DARTS_V2"))}, {}):
         with pytest.raises(ValueError, match="exactly one of"):
             augment_task(target, 2, "tiny", {}, **given)
-    with pytest.raises(ValueError, match=r"takes the text Genotype\(...\); the name 'DARTS_V2' belongs to 'known'"):
+    with pytest.raises(
+        ValueError, match=r"takes the text Genotype\(...\); the name 'DARTS_V2' belongs to 'known'"
+    ):
         augment_task(target, 2, "tiny", {}, genotype="DARTS_V2")
     with pytest.raises(ValueError, match="searches and known networks say their own"):
         augment_task(target, 2, "tiny", {}, known="DARTS_V2", draw=3)
