@@ -128,10 +128,9 @@ def _check_ranking(source: Source, dataset: Dataset) -> None:
 
 def open_targets(records: StudyRecords) -> dict[str, Dataset]:
     """The targets of a study's plan by the name they have in the results frame."""
-    asked = [
-        Source.model_validate(task.parameters["target"]) for task in records.plan() if task.kind == "augment"
-    ]
-    return {target.label: open_source(target) for target in asked}
+    trained = (task.parameters["target"] for task in records.plan() if task.kind == "augment")
+    asked = {target.label: target for target in map(Source.model_validate, trained)}
+    return {label: open_source(target) for label, target in asked.items()}
 
 
 def refuse_overlap(source: Source, target: Source) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,16 @@ def test_report(tmp_path: Path) -> None:
     assert "DARTS: parity card" in shown
     page = (folder / "report" / "report.html").read_text(encoding="utf-8")
     assert "What to use for glyphs (synthetic)" in page
+
+
+def test_a_published_study_is_read_without_its_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NASTRANSFER_DATA", str(tmp_path / "none"))
+    folder = shutil.copytree(ROOT / "runs" / "methods-cifar", tmp_path / "runs" / "methods-cifar")
+    shown = str(run("report", tmp_path, study=str(folder)).cells)
+    assert "The targets themselves cannot be described: data set 'cifar10' is not here" in shown
+    assert "undecided between NSGANet" in shown and (folder / "report" / "report.html").exists()
 
 
 def test_study(tmp_path: Path) -> None:
