@@ -75,13 +75,18 @@ def maker_of(venv: Path) -> Path:
     return venv / "made-by"
 
 
+def runs_in(venv: Path) -> bool:
+    """Whether this is the environment's own Python."""
+    return Path(sys.prefix).resolve() == venv.resolve()
+
+
 def hand_over(venv: Path) -> None:
     """Where the environment's own Python runs this, as in a shell that has activated it, let its maker go on.
 
     Which environment is made and whether it is up to date then does not hang on the shell. Does not return if it does.
     """
     maker = maker_of(venv)
-    if Path(sys.prefix).resolve() != venv.resolve() or not maker.is_file():
+    if not runs_in(venv) or not maker.is_file():
         return
     python = maker.read_text(encoding="utf-8")
     if Path(python).exists():
@@ -120,7 +125,8 @@ def create(venv: Path, flags: list[str]) -> None:
     if SHARED in flags and sys.prefix != sys.base_prefix:
         share_parent(venv)
     mark.write_text(origin, encoding="utf-8")
-    maker_of(venv).write_text(sys.executable, encoding="utf-8")
+    if not runs_in(venv):
+        maker_of(venv).write_text(sys.executable, encoding="utf-8")
 
 
 def share_parent(venv: Path) -> None:

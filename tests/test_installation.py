@@ -148,3 +148,16 @@ def test_an_environment_is_kept_whatever_the_shell_has_activated(tmp_path: Path,
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=UNTOUCHED)
     assert done.stdout.splitlines()[-1] == "[install] env is up to date"
     assert not (environment / "made-for").exists(), "nothing was made"
+
+
+def test_an_environment_that_makes_itself_anew_does_not_wait_for_itself(tmp_path: Path) -> None:
+    """As one is that was made before its maker was written down: its own Python makes it, and is not its maker."""
+    environment = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+    (environment / "made-for").write_text("another Python", encoding="utf-8")
+    said = f"import sys; sys.path.insert(0, {str(ROOT / 'nastransfer')!r}); import bootstrap, pathlib\n"
+    said += f"env = pathlib.Path({str(environment)!r})\nbootstrap.create(env, []); bootstrap.hand_over(env)\nprint('on')"
+    command = [str(bootstrap.environment_python(environment)), "-c", said]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert "making it anew" in done.stdout and done.stdout.splitlines()[-1] == "on"
+    assert not bootstrap.maker_of(environment).exists()
