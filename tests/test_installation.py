@@ -155,8 +155,15 @@ def test_an_environment_that_makes_itself_anew_does_not_wait_for_itself(tmp_path
     environment = tmp_path / "env"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
     (environment / "made-for").write_text("another Python", encoding="utf-8")
-    said = f"import sys; sys.path.insert(0, {str(ROOT / 'nastransfer')!r}); import bootstrap, pathlib\n"
-    said += f"env = pathlib.Path({str(environment)!r})\nbootstrap.create(env, []); bootstrap.hand_over(env)\nprint('on')"
+    said = f"""
+import pathlib, sys
+sys.path.insert(0, {str(ROOT / "nastransfer")!r})
+import bootstrap
+environment = pathlib.Path({str(environment)!r})
+bootstrap.create(environment, [])
+bootstrap.hand_over(environment)
+print("on")
+"""
     command = [str(bootstrap.environment_python(environment)), "-c", said]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     assert "making it anew" in done.stdout and done.stdout.splitlines()[-1] == "on"
