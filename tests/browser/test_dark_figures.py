@@ -12,7 +12,7 @@ from nastransfer.report.cells import draw_genotype
 from nastransfer.report.figures import standalone_html
 from nastransfer.report.style import dark_page_css
 from nastransfer.space.genotype import Genotype
-from tests.browser.contrast import contrast
+from tests.contrast import contrast
 
 pytestmark = pytest.mark.browser
 

@@ -15,8 +15,8 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.contrast import contrast
 from tests.browser.serving import ROOT, wait_for
+from tests.contrast import contrast
 
 pytestmark = pytest.mark.browser
 

@@ -12,6 +12,7 @@ import pytest
 from nastransfer.space.genotype import OPERATIONS, Genotype
 from nastransfer.space.known import known_genotype
 from nastransfer.space.picture import LOOKS, describe_genotype, genotype_html, summary
+from tests.contrast import contrast
 
 V2 = known_genotype("DARTS_V2")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -24,18 +25,6 @@ def images(text: str) -> list[ElementTree.Element]:
 def drawings(text: str) -> list[ElementTree.Element]:
     sources = [image.get("src", "").removeprefix("data:image/svg+xml;base64,") for image in images(text)]
     return [ElementTree.fromstring(base64.b64decode(source)) for source in sources]
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance of `#rrggbb` (WCAG 2.2)."""
-    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
 
 
 @pytest.mark.parametrize("genotype", [V2, *(Genotype.random(np.random.default_rng(s)) for s in range(5))])
